@@ -1,7 +1,7 @@
 """Loads of one scenario side by side: what grows with the interval, the distance, the activity or the users.
 
-Returns curves, one for each transport or percentile, for `notebooks.analysis.figures.curves`, and the figures of a run
-that they consist of.
+Makes the curves for `notebooks.analysis.figures.curves`, one for each transport or percentile, and the single figures
+of a run.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,14 +42,15 @@ def cpu_ratio(run: Run, slug: str, than: str) -> Interval:
 
     The speed of the machine, which changes from repeat to repeat, cancels out.
     """
-    own, other = (by_repeat(run.cells_of(each).set_index("repeat"), CPU) for each in (slug, than))
+    own, other = (by_repeat(run.cells_of(name).set_index("repeat"), CPU) for name in (slug, than))
     return interval(list((own / other).dropna()))
 
 
 def interval_sweep(folder: Path) -> list[Curve]:
     """Return median and p95 of short polling in s against its interval in s, over Uniform(0, T)."""
     runs = {run.setting("poll_interval_s"): run for run in points(folder, "interval_sweep").values()}
-    colour, xs = transports.find(SHORT).colour, sorted(runs)
+    colour = transports.find(SHORT).colour
+    xs = sorted(runs)
     return [
         Curve(
             f"p{percent}",
@@ -77,11 +78,12 @@ def distance_sweeps(folder: Path) -> tuple[list[Curve], list[Curve]]:
 def on_open_connections(run: Run, slug: str) -> "pd.Series[bool]":
     """Return which deliveries are of messages that were sent on an open connection.
 
-    An acknowledgement takes two one-way delays then, and four if the connection must be opened first: 3 divide them.
-    Without a delay the two cannot be distinguished, and all count as open.
+    Their acknowledgement takes two one-way delays; if the connection must be opened first, it takes four. The limit is
+    between the two, at three. Without a delay the two cannot be distinguished, and all count as open.
     """
-    samples, delay_s = run.deliveries_of(slug), run.setting("one_way_delay_s")
-    return samples["acked_s"] - samples["sent_s"] < (3 * delay_s or inf)
+    samples = run.deliveries_of(slug)
+    delay_s = run.setting("one_way_delay_s")
+    return samples["acked_s"] - samples["sent_s"] < (3 * delay_s if delay_s else inf)
 
 
 def median_on_open_connections_ms(run: Run, slug: str) -> Interval:
@@ -120,7 +122,7 @@ def price_panels(runs: Mapping[float, Run], x_title: str) -> list[Panel]:
     slugs = [row.slug for row in transports.TRANSPORTS if any(row.slug in run.slugs for run in runs.values())]
     titles = {f"{measure.title}, {measure.unit}": measure for measure in (BYTES, CPU)}
     curves = {title: across(runs, slugs, partial(paid, measure=measure)) for title, measure in titles.items()}
-    return [Panel(title, x_title, each, wording.amount, log_x=True, log_y=True) for title, each in curves.items()]
+    return [Panel(title, x_title, curves[title], wording.amount, log_x=True, log_y=True) for title in titles]
 
 
 def activity_per_s(run: Run) -> float:

@@ -53,14 +53,20 @@ class Change(NamedTuple):
 
 def changes(first: Path, second: Path) -> list[Change]:
     """Return every figure of every load that both runs have; raises BrokenRun."""
-    error, before, after = _errors_ms(second), _figures(first), _figures(second)
-    return [Change(*key, values, after[key], error.get(key[1], 0.0)) for key, values in before.items() if key in after]
+    error_ms = _errors_ms(second)
+    before, after = _figures(first), _figures(second)
+    return [
+        Change(load, figure, before[load, figure], after[load, figure], error_ms.get(figure, 0.0))
+        for load, figure in before
+        if (load, figure) in after
+    ]
 
 
 def diff(first: Path, second: Path) -> Group:
     """Return both runs side by side, and how many changes are more than chance; raises BrokenRun."""
     found = changes(first, second)
-    only = sorted({load for load, _ in _figures(first)} ^ {load for load, _ in _figures(second)})
+    in_first, in_second = ({load for load, _ in _figures(folder)} for folder in (first, second))
+    only = sorted(in_first.symmetric_difference(in_second))
     p50_ms, p95_ms = _errors_ms(second).values()
     notes = [HOW_TO_READ.format(p50_ms=p50_ms, p95_ms=p95_ms)] if found else []
     notes += [f"Only in one of the runs: {'; '.join(map(_name, only))}."] if only else []
@@ -75,9 +81,9 @@ def _errors_ms(folder: Path) -> dict[str, float]:
 
 
 def _row(change: Change) -> TableRow:
-    values = (f"{median(each):,.3g}" for each in (change.first, change.second))
+    before, after = f"{median(change.first):,.3g}", f"{median(change.second):,.3g}"
     claimed = "yes" if change.is_claimed else "no"
-    cells = (_name(change.load), change.figure, *values, f"{change.percent:+.0f}", claimed)
+    cells = (_name(change.load), change.figure, before, after, f"{change.percent:+.0f}", claimed)
     return TableRow(cells, style="bold" if change.is_claimed else "")
 
 
@@ -91,12 +97,13 @@ def _figures(folder: Path) -> Figures:
     for scenario, point in loads(folder):
         with suppress(BrokenRun):  # all of its cells are void
             run = load(folder, scenario, point)
-            found |= {((scenario, point, slug), name): values for slug in run.slugs for name, values in _of(run, slug)}
+            for slug in run.slugs:
+                found |= {((scenario, point, slug), name): values for name, values in _of(run, slug)}
     return found
 
 
 def _of(run: Run, slug: str) -> Iterator[tuple[str, list[float]]]:
-    """Yield what all deliveries took, as far as its server counts it (requests, bytes, CPU time), and how long."""
+    """Yield the figures of a transport, as far as its server counts them: requests, bytes, CPU time, and latencies."""
     for name, measure in PRICES.items():
         if not is_uncounted(run, slug, measure):
             yield name, list(by_repeat(run.cells_of(slug), measure))

@@ -1,6 +1,6 @@
 """What the drills found, from `drills.json` (`python -m tests.drills`): losses, faults, and growth during a soak.
 
-A drill that was not run, or only for a while, leaves out its figures; nothing else depends on it.
+The figures of a drill that was not run, or not to its end, are left out.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ MINUTE_S, MB = 60.0, 1e6
 QUARTERS = 4
 MEMORY, DESCRIPTORS, P99 = "memory_bytes", "descriptors", "quarter_p99_s"
 GROWTH_MAX = {MEMORY: 1.02, DESCRIPTORS: 1.02, P99: 1.2}
-"""How many times as much a soak may have at its end, and of memory a listener that was fuzzed, since half of it."""
+"""By which factor each figure may grow in a soak; memory also while a listener is fuzzed, in the second half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Drills:
         """
         found = {slug: list(self.quarters(slug, figure)) for slug in in_registry_order(self.soak["transport"])}
         first = 0 if figure == P99 else 1
-        return {slug: each[-1] / each[first] for slug, each in found.items() if len(each) == QUARTERS}
+        return {slug: quarters[-1] / quarters[first] for slug, quarters in found.items() if len(quarters) == QUARTERS}
 
     def excesses(self) -> list[str]:
         """Return what grew beyond GROWTH_MAX, and which listeners refused most of their inputs."""
@@ -97,9 +97,10 @@ class Drills:
         memory, descriptors, p99_growth = ("unknown" if np.isnan(value) else f"{value:+.1%}" for value in growth)
         minutes = (rows["at_s"].max() - rows["at_s"].min()) / MINUTE_S
         extent = f"{minutes:.0f} minutes, {rows['messages'].max():,} messages"
-        held_mb, late_ms = self.quarters(slug, MEMORY).iloc[-1] / MB, 1000 * self.quarters(slug, P99).iloc[-1]
+        held_mb = self.quarters(slug, MEMORY).iloc[-1] / MB
+        late_ms = 1000 * self.quarters(slug, P99).iloc[-1]
         outcome = f"{_losses(rows)}; memory {held_mb:.0f} MB ({memory}), descriptors {descriptors}"
-        if rows["messages"].max() < QUARTERS * SAMPLES_MIN[99]:  # in all quarters; each message has a recipient or more
+        if rows["messages"].max() < QUARTERS * SAMPLES_MIN[99]:  # a quarter may have too few deliveries for a p99
             return extent, outcome
         return extent, f"{outcome}, p99 {wording.duration(late_ms)} ({p99_growth})"
 
@@ -108,9 +109,11 @@ def load_drills(folder: Path) -> Drills:
     """Read the record, and of the soak its longest session; raise BrokenRun when it, or a column, is not there."""
     path = folder / DRILLS_FILE
     record: Mapping[str, list[Mapping[str, object]]] = read(path)
-    empty = {name: pd.DataFrame(columns=[column.name for column in columns]) for name, columns in DRILLS.items()}
-    rows = {name: [{**{column.name: 0 for column in VICTIMS}, **row} for row in record[name]] for name in DRILLS}
-    found = {name: table(path, rows[name], DRILLS[name]) if rows[name] else empty[name] for name in DRILLS}
+    no_victims = {column.name: 0 for column in VICTIMS}
+    found = {}
+    for name, columns in DRILLS.items():
+        rows = [{**no_victims, **row} for row in record[name]]
+        found[name] = table(path, rows, columns) if rows else pd.DataFrame(columns=[column.name for column in columns])
     sessions = found["soak"].groupby("session")["sample"].count()
     if len(sessions):
         found["soak"] = found["soak"][found["soak"]["session"] == sessions.idxmax()]
@@ -119,8 +122,8 @@ def load_drills(folder: Path) -> Drills:
 
 def _kills(rows: pd.DataFrame) -> tuple[str, str]:
     killed = {column.name.removeprefix("killed_"): rows[column.name].sum() for column in VICTIMS}
-    of = ", ".join(f"{count:,} of the {victim.replace('_', ' ')}" for victim, count in killed.items() if count)
-    kills = f"{rows['kills'].sum():,} kills" + (f" ({of})" if of else "")
+    victims = ", ".join(f"{count:,} of the {victim.replace('_', ' ')}" for victim, count in killed.items() if count)
+    kills = f"{rows['kills'].sum():,} kills" + (f" ({victims})" if victims else "")
     return f"{kills}, {rows['messages'].sum():,} messages", _losses(rows)
 
 

@@ -34,7 +34,7 @@ EXERCISES = tuple(Exercise(**row) for row in _LISTED["exercise"])
 
 
 def answers(folder: Path) -> dict[str, str]:
-    """Return what fills the braces of the exercises; raise BrokenRun if the run lacks one of their scenarios."""
+    """Return the figures that the exercises' texts name; raise BrokenRun if the run lacks one of their scenarios."""
     idle, talk, busy, signals = (load(folder, name) for name in ("idle", "conversation", "busy", "signals"))
     sweep = load(folder, "interval_sweep", f"poll every {INTERVAL_S:g} s")
     far = load(folder, "distance", "100 ms away")
@@ -63,9 +63,9 @@ def listed(folder: Path) -> wording.Prose:
     """Return the exercises as a numbered list."""
     found = answers(folder)
     lines = [
-        f"{number}. **{each.subject}.** {each.predict.format(**found)}\n"
-        f'   Run `make compare ARGS="{each.command}"` and compare.\n'
-        f"   <details><summary>In the reference</summary>{each.reference.format(**found)}.</details>"
-        for number, each in enumerate(EXERCISES, 1)
+        f"{number}. **{exercise.subject}.** {exercise.predict.format(**found)}\n"
+        f'   Run `make compare ARGS="{exercise.command}"` and compare.\n'
+        f"   <details><summary>In the reference</summary>{exercise.reference.format(**found)}.</details>"
+        for number, exercise in enumerate(EXERCISES, 1)
     ]
     return wording.Prose("\n".join(lines))

@@ -1,4 +1,4 @@
-"""The limit of each transport under a growing number of users, and what reached it: servers or load generator.
+"""The limit of each transport under a growing number of users, and whether servers or load generator reached it.
 
 Void cells count here, though their latency is not shown: they prove that a load was too much.
 """
@@ -67,7 +67,7 @@ class Knee:
 
     @property
     def summary(self) -> str:
-        """Return it in words: only what the measurement proves."""
+        """Return the limit in words: only what the measurement proves."""
         if not self.bottleneck:
             return f"at least {self.held:,} users: no limit reached"
         if self.bottleneck == GENERATOR:
@@ -101,20 +101,21 @@ def limit_curves(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -
     """
     made = []
     for knee in found:
-        known = [(step, point) for step in knee.steps if (point := of(step)) is not None]
         transport = transports.find(knee.slug)
-        xs, ended = [step.users for step, _ in known], [step for step in knee.steps if not step.is_held]
-        crossed = [step.users for step in ended if step.outcome == TOO_BUSY]
-        ringed = [step.users for step in ended if step.outcome != TOO_BUSY]
-        points = [point for _, point in known]
-        made.append(Curve(transport.label, transport.colour, xs, points, ringed=ringed, crossed=crossed))
+        figures = {step.users: of(step) for step in knee.steps}
+        points = {users: figure for users, figure in figures.items() if figure is not None}
+        too_much = [step for step in knee.steps if not step.is_held]
+        crossed = [step.users for step in too_much if step.outcome == TOO_BUSY]
+        ringed = [step.users for step in too_much if step.outcome != TOO_BUSY]
+        xs, ys = list(points), list(points.values())
+        made.append(Curve(transport.label, transport.colour, xs, ys, ringed=ringed, crossed=crossed))
     return made
 
 
 def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
     """Return one step. cells: its repeats; refused: how many repeats found the servers too busy."""
     limits = cells["limit"].where(cells["limit"] != "", cells["verdict"].map({"valid": ""}).fillna(GENERATOR))
-    gave_out = (*(str(limit) for limit in limits if limit), *(TOO_BUSY,) * refused)
+    gave_out = (*filter(None, limits.map(str)), *[TOO_BUSY] * refused)
     repeats = len(cells) + refused
     valid = cells[cells["verdict"] != "void"]
     if valid.empty:

@@ -1,8 +1,8 @@
 """What the link, compression and better polling change: counts and bytes under the same load, side by side.
 
-Reads the run that was chosen if it has the scenario, or else `results/link_interim/`: short runs on a busy machine, of
-which counts and bytes are exact. Leaves out latencies, other than a poller's own waiting, which takes seconds, and CPU
-times, other than the ratio of two transports within a repeat.
+Reads the run that was chosen if it has the scenario, or else `results/link_interim/`: short runs on a busy machine,
+whose counts and bytes are exact. Leaves out latencies, except for a poller's own waiting, which takes seconds, and CPU
+times, except for the ratio of two transports within a repeat.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,10 +26,10 @@ Figure = Callable[[Run], float]
 def points_of(scenario: str) -> dict[str, Run]:
     """Return every load of a scenario, by its point; raise BrokenRun when there is none.
 
-    Of each transport only the repeats that are valid in all of them: another repeat has another load.
+    Of each transport it has only the repeats that are valid at every point: each repeat has its own schedule.
     """
-    has = any(name == scenario for name, _ in loads(chosen_folder()))
-    runs = points(chosen_folder() if has else INTERIM / scenario, scenario)
+    is_measured = any(name == scenario for name, _ in loads(chosen_folder()))
+    runs = points(chosen_folder() if is_measured else INTERIM / scenario, scenario)
     indexed = {point: run.cells.set_index(["transport", "repeat"], drop=False) for point, run in runs.items()}
     common = reduce(pd.MultiIndex.intersection, (cells.index for cells in indexed.values()))
     return {point: replace(run, cells=indexed[point].loc[common].reset_index(drop=True)) for point, run in runs.items()}
@@ -48,11 +48,12 @@ def bytes_each(run: Run, slug: str) -> float:
 
 def beside(run: Run, base: Run, slug: str) -> float:
     """Return the bytes of one delivery as a part of those in another run, as the median of the repeats."""
-    ours, theirs = (
-        (cells["up_bytes"] + cells["down_bytes"]) / cells["delivered"]
-        for cells in (of.cells_of(slug).set_index("repeat") for of in (run, base))
-    )
-    return float((ours / theirs).median())
+
+    def bytes_by_repeat(of: Run) -> "pd.Series[float]":
+        cells = of.cells_of(slug).set_index("repeat")
+        return (cells["up_bytes"] + cells["down_bytes"]) / cells["delivered"]
+
+    return float((bytes_by_repeat(run) / bytes_by_repeat(base)).median())
 
 
 def side_by_side(runs: Mapping[str, Run], figures: Mapping[str, Figure]) -> wording.Prose:
@@ -73,7 +74,7 @@ def _shown(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What an earlier notebook says of HTTP/1.1 in the clear: the figure that it is about, and between which values."""
+    """What an earlier notebook says of HTTP/1.1 without TLS: its figure, and the limits within which it holds."""
 
     text: str
     figure: Figure
@@ -100,7 +101,9 @@ def _waits(run: Run, percent: int) -> float:
 
 
 def _beside_pushed(run: Run) -> float:
-    return latency_ms(run, SHORT, 50).value / max(latency_ms(run, slug, 50).value for slug in {*run.slugs} - {SHORT})
+    return latency_ms(run, SHORT, 50).value / max(
+        latency_ms(run, slug, 50).value for slug in run.slugs if slug != SHORT
+    )
 
 
 def _cpu_beside_open(run: Run) -> float:

@@ -1,7 +1,7 @@
 """What one delivered message costs: requests, empty responses, bytes and server CPU, and what theory predicts.
 
 Each measure is a ratio of exact counts in `cells.csv`, taken within each repeat; the value is the median of the
-repeats, as of every figure (see quantiles.py). The push service's share is part of the price, and shown apart.
+repeats, as for every figure (see quantiles.py). The push service's share is part of the price, and shown apart.
 """
 
 import tomllib
@@ -15,7 +15,7 @@ from notebooks.analysis.runs import Run
 from results.predictions import Prediction, remarks
 from servers import transports
 
-SILENT_LEASES = 4  # after which clients of a push service read that send no heartbeats
+SILENT_LEASES = 4  # of silence, after which a push service's client reads if it sends no heartbeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Measure:
     """A ratio of columns: those of the API and of the push service, over a divisor, times `scale` to reach the unit.
 
     axis_end: where a chart's axis must end, so that 2 % looks like little; None lets the longest bar decide.
-    predict: the property of a `Prediction` that theory has for it; empty for bytes and CPU, of which it knows nothing.
+    predict: the property of a `Prediction` with the predicted value; empty for bytes and CPU, which theory leaves out.
     """
 
     title: str
@@ -37,15 +37,16 @@ class Measure:
 
 
 _LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-REQUESTS, EMPTY, BYTES, CPU = MEASURES = tuple(Measure(**row) for row in _LISTED.values())
+MEASURES = tuple(Measure(**row) for row in _LISTED.values())
+REQUESTS, EMPTY, BYTES, CPU = MEASURES
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """One measure of one transport, in its unit.
 
-    value: the median of the repeats, of which push_service; low and high: the cheapest and the most expensive repeat;
-    predicted: None where theory is silent.
+    value: the median of the repeats; push_service: the push service's part of it; low and high: the cheapest and the
+    most expensive repeat; predicted: None where theory predicts nothing.
     """
 
     value: float
@@ -56,7 +57,7 @@ class Price:
 
 
 def price(run: Run, slug: str, measure: Measure) -> Price | None:
-    """Return the price of a transport; None if it was not counted, or without a divisor: pushes need no reads."""
+    """Return the price of a transport; None if a count is missing, or if the divisor is 0, as the reads of a push."""
     cells = run.cells_of(slug)
     divisor = cells[measure.divisor]
     if is_uncounted(run, slug, measure) or not divisor.sum():
@@ -82,7 +83,9 @@ def _predicted(run: Run, slug: str, measure: Measure) -> float | None:
 
 def predict(run: Run, slug: str) -> Prediction:
     """Return what theory predicts for a transport of a run, given the rate and the round trip that it really had."""
-    cells, samples, lease_s = run.cells_of(slug), run.deliveries_of(slug), run.setting("lease_s")
+    cells = run.cells_of(slug)
+    samples = run.deliveries_of(slug)
+    lease_s = run.setting("lease_s")
     room_s = float((cells["users"] / cells["room_size"] * cells["measured_s"]).sum())
     return Prediction(
         transport=transports.find(slug),
@@ -99,14 +102,14 @@ def predict(run: Run, slug: str) -> Prediction:
 
 
 def remarks_on(run: Run, slug: str) -> list[str]:
-    """Return what is to be noted about a transport's counts, of all repeats, beside what theory predicts."""
+    """Return the sentences about a transport's counts that theory does not predict, over all repeats."""
     cells = run.cells_of(slug)
-    same = {name: cells[name].max() for name in ("measured_s", "room_size")}  # in all repeats
-    return list(remarks(predict(run, slug), {**cells.sum(numeric_only=True), **same}, run.workload))
+    constants = {name: cells[name].max() for name in ("measured_s", "room_size")}  # equal in all repeats
+    return list(remarks(predict(run, slug), {**cells.sum(numeric_only=True), **constants}, run.workload))
 
 
 def is_uncounted(run: Run, slug: str, measure: Measure) -> bool:
-    """Return whether something is missing that a measure needs: the CPU time of a store that we did not start."""
+    """Return whether a measure lacks a count, such as the CPU time of a store that we did not start."""
     return bool(run.cells_of(slug)[[*measure.api, *measure.push_service]].isna().to_numpy().any())
 
 

@@ -1,14 +1,14 @@
 """Figures over the repeats of a measurement: medians with intervals, percentiles of latency, what may be claimed.
 
-One quantity has one value: each repeat gives a figure, and what is printed is their median, which one of them measured
-(of an even number the middle of two) and which a slow repeat does not move. Its confidence interval is by bootstrap.
-The deliveries of one repeat share its time, its seed and its server, so they are not independent: whole repeats are
-resampled. With as few repeats as a full run has, the interval is their whole range, and its coverage is below 95 %.
+One quantity has one value: each repeat gives a figure, and the median of these figures is printed, which one slow
+repeat does not move. Its confidence interval is by bootstrap. The deliveries of one repeat share its time, its seed and
+its server, so they are not independent: whole repeats are resampled. With as few repeats as a full run has, the
+interval is their whole range, and its coverage is below 95 %.
 
-An instrument has a resolution, too: only such differences of latency may be claimed as are larger than the load
-generator's own error. A calibration drives a stub whose every delay is known (`python -m loadtests calibrate`). The
-newest one of the run's machine and link counts, in the run's folder or beside it: the worst of its transports and
-loads.
+An instrument has a resolution, too: a difference of latency may be claimed only if it is larger than the load
+generator's own error. A calibration drives a stub whose every delay is known (`python -m loadtests calibrate`). What
+counts is the newest calibration of the run's machine and link, in the run's folder or beside it: the worst of its
+transports and loads.
 """
 
 import json
@@ -31,7 +31,7 @@ SEED = 1
 
 
 def coverage(repeats: int) -> Fraction:
-    """Return how often the range of so many repeats contains the true median: unless all lie on the same side of it."""
+    """Return how often the range of so many repeats contains the true median: not if all lie on the same side of it."""
     return 1 - Fraction(1, 2 ** (repeats - 1))
 
 
@@ -146,7 +146,8 @@ def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
     """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
     rows = {}
     for share, resolution in resolution_ms(run).items():
-        found_ms = [ms[share].value for slug in slugs if share in (ms := latency(run, slug).quantiles)]
+        quantiles = [latency(run, slug).quantiles for slug in slugs]
+        found_ms = [of_slug[share].value for of_slug in quantiles if share in of_slug]
         if len(found_ms) < 2:
             continue
         apart_ms = max(found_ms) - min(found_ms)
@@ -159,14 +160,21 @@ def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
 
 
 def medians_ms(run: Run) -> dict[str, float]:
-    """Return the median of each transport, in ms, with one value for all that may not be told apart.
+    """Return the median of each transport, in ms; transports that differ by less than the generator's error are equal.
 
-    From the fastest on, those that are closer to it than the generator's error have the slowest median among them.
+    They form groups, from the fastest on: all in a group are closer than that error to the fastest of the group, and
+    have the median of the slowest.
     """
-    apart_ms, found, group = resolution_ms(run)[0.50], dict[str, float](), list[tuple[float, str]]()
+    error_ms = resolution_ms(run)[0.50]
+    found: dict[str, float] = {}
+    group: list[str] = []
+    fastest_ms = 0.0
     for median_ms, slug in sorted((latency(run, slug).p50.value, slug) for slug in run.slugs):
-        group = [*group, (median_ms, slug)] if group and median_ms - group[0][0] < apart_ms else [(median_ms, slug)]
-        found |= {same: median_ms for _, same in group}
+        if not group or median_ms - fastest_ms >= error_ms:
+            group = []
+            fastest_ms = median_ms
+        group.append(slug)
+        found |= dict.fromkeys(group, median_ms)
     return found
 
 
@@ -176,11 +184,12 @@ def resolution_ms(run: Run) -> dict[float, float]:
 
 
 def resolution_on(folder: Path, machine: Mapping[str, Any], link: str = PLAIN) -> dict[float, float]:
-    """Return the same for whatever was measured on a machine, over a link, and recorded in a run's folder."""
+    """Return the smallest difference for everything that was measured on a machine, over a link, in a run's folder."""
     for place in (folder, folder.parent):
         for path in sorted(place.glob(CALIBRATIONS), reverse=True):
-            made = json.loads(path.read_text(encoding="utf-8"))
-            is_of_link = made.get("load", {}).get("link", PLAIN) == link
-            if is_of_link and all(made["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
-                return {share: max(row["overall"][name] for row in made["rows"]) for share, name in CALIBRATED.items()}
+            calibration = json.loads(path.read_text(encoding="utf-8"))
+            is_of_link = calibration.get("load", {}).get("link", PLAIN) == link
+            if is_of_link and all(calibration["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
+                errors = [row["overall"] for row in calibration["rows"]]
+                return {share: max(error[name] for error in errors) for share, name in CALIBRATED.items()}
     return UNCALIBRATED_MS

@@ -21,7 +21,8 @@ al., "A Close Examination of Performance and Power Characteristics of 4G LTE Net
 
 def radio_on_s(packets_s: Sequence[float], until_s: float, timer_s: float = INACTIVITY_S) -> float:
     """Return for how long the radio was on: from each packet until the timer expires, to `until_s` at most."""
-    on_s, off_at_s = 0.0, float("-inf")
+    on_s = 0.0
+    off_at_s = float("-inf")
     for packet_s in sorted(packets_s):
         expires_s = min(packet_s + timer_s, until_s)
         on_s += max(0.0, expires_s - max(packet_s, off_at_s))
@@ -33,14 +34,15 @@ def while_talking_s(capture: Capture) -> float:
     """Return the radio's seconds of an hour, if all of it were like the recorded conversation of one reader."""
     messages = wire_messages(capture)
     own = connections_of(READER, messages)
-    packets_s = [each.at_s for each in messages if each.connection in own]
+    packets_s = [message.at_s for message in messages if message.connection in own]
     first_s, last_s = min(packets_s), max(packets_s)
     return HOUR_S * radio_on_s(packets_s, last_s) / (last_s - first_s)
 
 
 def upkeep_period_s(run: Run, slug: str) -> float:
     """Return after how many seconds a transport sends or receives something again when nothing happens."""
-    transport, settings = find(slug), run.manifest["settings"][slug]
+    transport = find(slug)
+    settings = run.manifest["settings"][slug]
     if transport.needs_push_service:
         return 1 / theory.heartbeat_requests_per_s(settings["lease_s"])
     periods_s = {Reads.HELD: settings["hold_s"], Reads.ONCE: settings["ping_s"]}

@@ -1,7 +1,7 @@
 """Reads the JSON records that lie beside a run, and refuses those that do not add up.
 
-A record says how it was made and has tables, each a list of rows with the columns of `results.schema`. Rows in which
-the load generator lagged too much are void: each reader leaves them out.
+A record has facts about how it was made, and tables: lists of rows with the columns of `results.schema`. Rows in which
+the load generator lagged too much are void, and each reader of a record leaves them out.
 """
 
 import json

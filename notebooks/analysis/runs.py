@@ -1,7 +1,7 @@
 """Loads a run, and refuses what must not be charted: void cells, and samples that do not match their counts.
 
-A run is a folder that `results/README.md` describes. Everything downstream starts from the frozen `Run` made here, so
-no chart and no notebook ever sees a void cell.
+`results/README.md` describes the folder of a run. All charts and notebooks start from the frozen `Run` made here, so
+none of them ever shows a void cell.
 """
 
 import json
@@ -48,10 +48,10 @@ class Run:
     """One load of one run, without its void cells.
 
     scenario, point: which load it is, as in `results.schema`.
-    cells has two more columns than the schema, `up_bytes` and `down_bytes`: as the clients counted, else the servers.
-    deliveries are those of messages, of a full run a sample of them, with one more column: `latency_ms`, from the
-    moment of the open-loop schedule on, so that a stalled server cannot hide behind senders that waited for it. kinds:
-    counts of each kind of event, with the quantiles of all its deliveries. void: the cells left out, as
+    cells has two more columns than the schema, `up_bytes` and `down_bytes`: the clients' counts, else the servers'.
+    deliveries: those of messages (in a full run a sample of them), with one more column, `latency_ms`. It counts from
+    the moment of the open-loop schedule, so that it includes the time for which a stalled server delayed the sender.
+    kinds: counts of each kind of event, with the quantiles of all its deliveries. void: the cells left out, as
     "label, repeat 0: reason".
     """
 
@@ -124,7 +124,7 @@ def chosen(scenario: str | None = None, point: str | None = None) -> Run:
 def points(folder: Path, scenario: str) -> dict[str, Run]:
     """Load every load of a scenario that has a valid cell, by its point; raise BrokenRun when there is none."""
     found: dict[str, Run] = {}
-    for _, point in (row for row in loads(folder) if row[0] == scenario):
+    for point in [point for name, point in loads(folder) if name == scenario]:
         with suppress(BrokenRun):
             found[point] = load(folder, scenario, point)
     if not found:
@@ -151,12 +151,12 @@ def load(folder: str | Path, scenario: str | None = None, point: str | None = No
     for direction in ("up", "down"):
         by_server = valid[f"server_{direction}_bytes"]
         valid[f"{direction}_bytes"] = valid[f"client_{direction}_bytes"].fillna(by_server)
-    kept = deliveries.merge(valid[KEY_NAMES], on=KEY_NAMES)
-    _check_counts(folder, valid, kept)
-    kept = kept[kept["kind"] == MESSAGE].reset_index(drop=True)
-    kept["latency_ms"] = (kept["received_s"] - kept["intended_s"]) * 1000
+    deliveries = deliveries.merge(valid[KEY_NAMES], on=KEY_NAMES)
+    _check_counts(folder, valid, deliveries)
+    messages = deliveries[deliveries["kind"] == MESSAGE].reset_index(drop=True)
+    messages["latency_ms"] = (messages["received_s"] - messages["intended_s"]) * 1000
     kinds = table_of(folder / KINDS_FILE, KINDS).merge(valid[KEY_NAMES], on=KEY_NAMES)
-    return Run(folder, scenario, point, manifest, valid, kept, kinds, void)
+    return Run(folder, scenario, point, manifest, valid, messages, kinds, void)
 
 
 def loads(folder: Path) -> tuple[tuple[str, str], ...]:
@@ -185,7 +185,7 @@ def label(manifest: Mapping[str, Any], slug: str) -> str:
 
 
 def manifest_of(folder: Path) -> Mapping[str, Any]:
-    """Read how a run was made; raise BrokenRun when the folder is none."""
+    """Read the manifest of a run; raise BrokenRun when the folder is no run."""
     path = folder / MANIFEST
     if not path.is_file():
         raise BrokenRun(f"{folder} is not a run: expected {MANIFEST} in it. `make compare` makes one in results/")
@@ -218,7 +218,7 @@ def _parsed(path: Path, _written_ns: int, dtypes: tuple[tuple[str, str], ...]) -
 
 
 def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -> None:
-    """Raise BrokenRun unless each cell has all that was due, and the samples that it says it has, at least one."""
+    """Raise BrokenRun unless each cell has all due deliveries, and as many samples as it says, at least one."""
     samples = deliveries.groupby(KEY_NAMES).size()
     for cell in cells.to_dict("records"):
         found = int(samples.get(tuple(cell[name] for name in KEY_NAMES), 0))

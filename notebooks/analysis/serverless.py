@@ -88,18 +88,18 @@ def is_held(transport: Transport) -> bool:
 
 
 def judge(row: HostedRow, cuts_per_hour: float = 0.0) -> Judgement:
-    """Return the outcome: it fails if not all users connect, and is degraded if it interrupts users or bills waiting.
+    """Return the outcome: failed if not all users connect; degraded if users are interrupted or waiting is billed.
 
-    Degraded: the limit cut a connection, or must by theory, since it is shorter than an hour; a user was shown as
-    offline who was not; a request was refused with a 429; or half of each user's hour or more is billed. (A lost
-    message would be a failure, too; but a record with one is refused.) cuts_per_hour: what theory says.
+    Degraded: the host's limit cut a connection, or must by theory, since it is shorter than an hour; a user was shown
+    as offline who was not; a request was refused with a 429; or half of each user's hour or more is billed. (A lost
+    message would be a failure, too; but a record with one is refused.) cuts_per_hour: of a connection, by theory.
     """
     figures = row.figures
     if figures["connected"] < figures["users"]:
         return Judgement(Outcome.FAILS, (f"{figures['connected']} of {figures['users']} connect",))
     reasons = {
         f"cut {_times(row.cuts)}": row.cuts,
-        f"{cuts_per_hour:g} cuts an hour in theory": cuts_per_hour and not row.cuts,
+        f"{cuts_per_hour:g} cuts an hour in theory": cuts_per_hour > 0 and not row.cuts,
         f"seen offline {_times(figures['seen_offline'])}": figures["seen_offline"],
         f"{figures['throttled']} requests refused": figures["throttled"],
         "billed for waiting": row.billed_s >= WAITING_S,
@@ -114,11 +114,8 @@ def _times(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """record: how it was measured. rows: those that are not void, by transport and host. void: how many were.
-
-    Of repeats, the void ones are left out.
-
-    timeline: the table of `results.schema.TIMELINE`.
+    """The measurement of every transport on every host. record: how it was measured. rows: by transport and host,
+    without void repeats. void: the number of void rows. timeline: the table of `results.schema.TIMELINE`.
     """
 
     record: Mapping[str, Any]
@@ -133,7 +130,7 @@ class Hosted:
 
     @property
     def hosts(self) -> dict[str, Mapping[str, Any]]:
-        """The hosts with their limits, from the oldest and shortest to the newest, one with another's limit last.
+        """The hosts by name: those without WebSockets first; of each kind those with another host's limit last.
 
         Without those of which only the concurrency differs: see `by_concurrency`.
         """
@@ -178,6 +175,7 @@ class Hosted:
         return self.rows[slug, host]
 
     def judge(self, slug: str, host: str) -> Judgement:
+        """Return the outcome of a transport on a host; only a connection that stays open is cut by theory."""
         transport = transports.find(slug)
         stays_open = is_held(transport) and transport.reads is Reads.ONCE
         return judge(self.row(slug, host), HOUR_S / self.hosts[host]["max_duration_s"] if stays_open else 0.0)
@@ -188,7 +186,8 @@ class Hosted:
 
     def predicted_s(self, slug: str, host: str) -> float:
         """Return the function-seconds of a user's hour there in theory, given how long a response takes."""
-        transport, figures = transports.find(slug), self.row(slug, host).figures
+        transport = transports.find(slug)
+        figures = self.row(slug, host).figures
         response_s = 0.0 if isnan(figures["response_p50_s"]) else float(figures["response_p50_s"])
         requests_per_s, interval_s = 0.0, self.record["workloads"][0]["poll_interval_s"]
         if transport.commands is Commands.POST:
@@ -200,7 +199,7 @@ class Hosted:
         return theory.function_seconds(float(is_held(transport)), requests_per_s, response_s)
 
     def is_cold(self, slug: str, host: str, took_s: float) -> bool:
-        """Return whether a request that nothing held took as long as an instance starts: then it waited for one."""
+        """Return whether a request that was not held took as long as the start of an instance: it waited for one."""
         return bool(took_s >= self.row(slug, host).figures["cold_start_min_s"])
 
     def timeline_of(self, slug: str, host: str) -> pd.DataFrame:

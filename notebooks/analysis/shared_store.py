@@ -50,9 +50,9 @@ class CrossProcess(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SharedStore:
-    """The tables are those of `results.schema`, without void rows.
+    """The tables are those of `results.schema`, without void rows. record: how it was measured.
 
-    record: how it was measured. windows: how many were measured, of which how many are void, and how many repeated.
+    windows: how many were measured; void, repeated: how many of these are void, and how many were measured again.
     """
 
     record: Mapping[str, Any]
@@ -83,9 +83,10 @@ class SharedStore:
         repeats = wording.counted(int(self.cross_process["repeat"].nunique()), "repeat")
         (window_s,) = {load["measured_s"] for load in self.record["workloads"]}
         lost = "none lost, none twice, none out of order"
-        late = f"; {wording.counted(self.void, 'void window')} left out, since the load generator lagged"
-        left_out = late if self.void else ""
-        return f"{wording.counted(deliveries, 'delivery')}, {lost}; {repeats} of {window_s:g} s each{left_out}"
+        text = f"{wording.counted(deliveries, 'delivery')}, {lost}; {repeats} of {window_s:g} s each"
+        if self.void:
+            text += f"; {wording.counted(self.void, 'void window')} left out, since the load generator lagged"
+        return text
 
     @property
     def circumstances(self) -> str:
@@ -107,9 +108,12 @@ class SharedStore:
 
     def cpu_ratio(self, slug: str, choice: StoreChoice, than: StoreChoice) -> Interval:
         """Return the CPU time per delivery as a multiple of another choice's, paired within each repeat."""
-        rows = (self._load(slug, each).set_index("repeat") for each in (choice, than))
-        own, other = (each[["store_cpu_s", *SERVERS]].sum(axis="columns") / each["delivered"] for each in rows)
-        return interval(list((own / other).dropna()))
+
+        def cpu_s(of: StoreChoice) -> "pd.Series[float]":
+            rows = self._load(slug, of).set_index("repeat")
+            return rows[["store_cpu_s", *SERVERS]].sum(axis="columns") / rows["delivered"]
+
+        return interval(list((cpu_s(choice) / cpu_s(than)).dropna()))
 
     def latency_ms(self, slug: str, choice: StoreChoice, percent: int) -> Interval:
         """Return the percentile 50 or 95 of delivery latency."""
@@ -120,7 +124,7 @@ class SharedStore:
         rows = self.cross_process
         rows = rows[(rows["transport"] == slug) & (rows["store"] == store)]
         same, other = TO_MS * rows["same_p50_s"], TO_MS * rows["other_p50_s"]
-        return CrossProcess(*(interval(list(each)) for each in (same, other, other - same)))
+        return CrossProcess(interval(list(same)), interval(list(other)), interval(list(other - same)))
 
     def append_ms(self, store: str) -> Interval:
         """Return the median time to an acknowledgement, for a sender who is alone. store: "none" stores nothing."""
@@ -153,10 +157,9 @@ def load_shared_store(folder: Path) -> SharedStore:
     """Read the record in a folder; raise BrokenRun if there is none, or if its counts do not add up."""
     path = folder / SHARED_STORE_FILE
     record = records.read(path)
-    loads, cross_process, appends = (
-        records.table(path, record.pop(name), columns)
-        for name, columns in (("loads", LOADS), ("cross_process", CROSS_PROCESS), ("appends", APPENDS))
-    )
+    loads = records.table(path, record.pop("loads"), LOADS)
+    cross_process = records.table(path, record.pop("cross_process"), CROSS_PROCESS)
+    appends = records.table(path, record.pop("appends"), APPENDS)
     records.check(path, loads, cross_process)
     valid_loads = loads[loads["verdict"] != "void"]
     valid_cross_process = cross_process[cross_process["heartbeat_lag_p99_s"] <= VOID_S]

@@ -1,7 +1,7 @@
 """Formats numbers for readers, and makes the sentences above the charts.
 
-A sentence here must be true of every run, also of one with a single transport or three samples. So each is built from
-what it compares, and claims no difference that the load generator could have made (`resolution`).
+A sentence here must be true of every run, also of one with a single transport or three samples. So each sentence is
+built from the figures that it compares, and claims no difference within the load generator's own error (`resolution`).
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def duration(ms: float) -> str:
 
 
 def difference(ms: float, resolution_ms: float) -> str:
-    """Write how far two latencies are apart, if the load generator could have measured so little."""
+    """Write how far two latencies are apart, or that they are the same within the load generator's error."""
     if abs(ms) < resolution_ms:
         return f"the same within the generator's error of {duration(resolution_ms)}"
     return f"{duration(abs(ms))} {'more' if ms > 0 else 'less'}"
@@ -56,7 +56,7 @@ def amount(value: float) -> str:
 
 def with_limits(found: Interval, write: Callable[[float], str]) -> str:
     """Write a median, and its limits if they differ: 4 ms (3 ms to 5 ms)."""
-    value, low, high = (write(each) for each in (found.value, found.low, found.high))
+    value, low, high = write(found.value), write(found.low), write(found.high)
     return value if low == high else f"{value} ({low} to {high})"
 
 
@@ -69,16 +69,19 @@ def counted(count: int, noun: str) -> str:
 def evidence(run: Run) -> str:
     """Return what a chart rests on: deliveries, messages, repeats, a deployment, cells left out or under suspicion."""
     messages = int(run.cells.groupby("transport")["messages"].sum().max())
-    each = f", the same on {len(run.slugs)} transports" if len(run.slugs) > 1 else ""
-    parts = ["PREVIEW, not a measurement"] if run.manifest.get("preview") else []
-    parts += [f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}{each}"]
-    parts += [counted(run.repeats, "repeat")] if run.repeats > 1 else []
-    parts += [f"on {deployment}"] if (deployment := run.manifest.get("deployment")) else []
-    parts += [link] if (link := LINKS.get(run.cells["link"].iloc[0])) else []
+    same = f", the same on {len(run.slugs)} transports" if len(run.slugs) > 1 else ""
+    deployment = run.manifest.get("deployment")
     suspect = int((run.cells["verdict"] == "suspect").sum())
-    parts += [counted(suspect, "suspect cell")] if suspect else []
-    parts += [f"{counted(len(run.void), 'void cell')} left out"] if run.void else []
-    return ", ".join(parts)
+    parts = [
+        "PREVIEW, not a measurement" if run.manifest.get("preview") else "",
+        f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}{same}",
+        counted(run.repeats, "repeat") if run.repeats > 1 else "",
+        f"on {deployment}" if deployment else "",
+        LINKS.get(run.cells["link"].iloc[0], ""),
+        counted(suspect, "suspect cell") if suspect else "",
+        f"{counted(len(run.void), 'void cell')} left out" if run.void else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def latency_finding(run: Run) -> str:
@@ -97,7 +100,8 @@ def latency_finding(run: Run) -> str:
 
 def price_finding(run: Run) -> str:
     """Return the headline about cost: the most and the fewest requests per delivered message."""
-    paid = {slug: found.value for slug in run.slugs if (found := price(run, slug, REQUESTS))}
+    prices = {slug: price(run, slug, REQUESTS) for slug in run.slugs}
+    paid = {slug: found.value for slug, found in prices.items() if found}
     highest, lowest = max(paid, key=paid.__getitem__), min(paid, key=paid.__getitem__)
     most, least = amount(paid[highest]), amount(paid[lowest])
     if most == least:

@@ -1,7 +1,7 @@
 """A claim of the source document, and what it takes to judge it.
 
-Its test turns the measured run into a figure, and its rule that into a verdict: no result is written down here. What
-could not have come out otherwise, since our own programs were written so, is "by construction".
+Its test turns the measured run into a figure, and its rule turns the figure into a verdict: no result is written down
+here. A claim that is true because our own programs were written so is "by construction".
 """
 
 from collections.abc import Callable
@@ -37,9 +37,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a test found. figure: measured, with its interval; empty if nothing was. because: in one sentence.
+    """What a test found. figure: measured, with its interval; empty if nothing was measured. because: the reason.
 
-    when: under which condition, if the verdict is that the claim holds when it is met.
+    when: the condition, of the verdict "holds when".
     """
 
     verdict: Verdict
@@ -86,9 +86,8 @@ class Evidence:
 
 
 class Observed(NamedTuple):
-    """What the test of a claim saw. shown: whether the run shows what its rule asks for; None if it contradicts all.
-
-    figure: as in Finding. because: why, if it takes a figure to say so; else as in `claims.toml`.
+    """What the test of a claim saw. shown: whether the run shows what the rule asks for; None if it contradicts both
+    outcomes of the rule. figure: as in Finding. because: a reason that has a figure; else that of `claims.toml` counts.
     """
 
     shown: bool | None
@@ -104,7 +103,7 @@ RULES = {
     "by_construction": (Verdict.BY_CONSTRUCTION, (Verdict.NO_LONGER, CONTRADICTED)),
     "on_a_model": (Verdict.NOT_TESTABLE, (Verdict.NO_LONGER, CONTRADICTED)),
 }
-"""By name: the verdict if the run shows it, for the reason of the claim; and the verdict and the reason otherwise.
+"""By name: the verdict if the run shows what the rule asks for; and otherwise the verdict and its reason.
 
 A model of somebody else's service can contradict a claim about that service, and cannot prove it: `on_a_model`.
 """
@@ -114,9 +113,9 @@ A model of somebody else's service can contradict a claim about that service, an
 class Claim:
     """A row of `claims.toml`. observe: what turns a run into a figure; None if nothing on one machine can decide it.
 
-    heading and quote: where it is in the source document, and its words, shortened. matters: one of the ten. when: as
-    in Finding. known: how its figure is known: measured, counted, modelled, as built, or at first or second hand.
-    figure: in words, of what follows from how our programs are written; there is nothing to observe then.
+    heading and quote: where it is in the source document, and its words, shortened. matters: one of the ten in the
+    README. when: as in Finding. known: how its figure is known: measured, counted, modelled, as built, or at first or
+    second hand. figure: of a claim that holds by construction, in words; then there is nothing to observe.
     """
 
     heading: str

@@ -20,7 +20,7 @@ PARTS = ("program", "link", "setting")
 DAY_MINUTES = 24 * 60
 ALONE, ONE_WORKER, TWO_WORKERS = StoreChoice("sqlite", 1), StoreChoice("redis", 1), StoreChoice("redis", 2)
 COMPARED = ((SINGLE, "vps"), (MANAGED, ""))
-"""Whose bills are compared: deployments, and the hosts of their code; a machine of one's own has no free plan."""
+"""The deployments whose bills are compared, and the hosts of their code; a rented machine has no free plan."""
 SHORTEST = (("Pusher", "without an API"), ("WebSocket", "corrected"))
 
 
@@ -66,11 +66,12 @@ def external_dependency(evidence: Evidence) -> Observed:
 
 
 def two_servers(evidence: Evidence) -> Observed:
-    own = {name: sum(role != STORE for role in parts["own"]) for name, parts in reports.parts(evidence.folder).items()}
+    parts = reports.parts(evidence.folder)
+    own = {name: len([role for role in parts[name]["own"] if role != STORE]) for name in parts}
     outages = reports.outages(evidence.folder)
     killed = outages[(outages["deployment"] == SEPARATE) & (outages["failure"] == "api_host_killed")]
     return Observed(
-        own[SEPARATE] == 2 > own[MANAGED],
+        own[SEPARATE] == 2 and own[MANAGED] < 2,
         f"{own[SEPARATE]} programs of one's own and a database; with Pusher {own[MANAGED]} and a database, "
         f"else {own[SINGLE]}; with the API's host killed {killed['connections_broken'].sum()} connections broke, and a "
         f"send waited {killed['unacknowledged_s'].max():.1f} s",
@@ -90,7 +91,8 @@ def more_complex(evidence: Evidence) -> Observed:
 
 
 def scale_yourself(evidence: Evidence) -> Observed:
-    measured, slug = load_shared_store(evidence.folder), "raw_websocket"
+    measured = load_shared_store(evidence.folder)
+    slug = "raw_websocket"
     alone, one, two = (measured.cpu_us(slug, choice).total.value for choice in (ALONE, ONE_WORKER, TWO_WORKERS))
     later_ms = measured.cross_process_ms(slug, ONE_WORKER.store).difference.value
     later = wording.difference(later_ms, resolution_on(evidence.folder, measured.record["machine"])[0.50])
@@ -102,7 +104,8 @@ def scale_yourself(evidence: Evidence) -> Observed:
 
 
 def single_server(evidence: Evidence) -> Observed:
-    parts, outages = reports.parts(evidence.folder)[SINGLE], reports.outages(evidence.folder)
+    parts = reports.parts(evidence.folder)[SINGLE]
+    outages = reports.outages(evidence.folder)
     outages = outages[outages["deployment"] == SINGLE]
     silent_s = outages.groupby("failure")["silent_s"].max()
     return Observed(
@@ -117,7 +120,7 @@ def more_expensive(evidence: Evidence) -> Observed:
     def usd(deployment: str, users: int, host: str = "") -> float:
         return bill(deployment, Activity(users), evidence.rates, load_prices(), host=host).usd
 
-    machine, managed = ({n: usd(name, n, host) for n in (FEW, MANY)} for name, host in COMPARED)
+    machine, managed = ({FEW: usd(name, FEW, host), MANY: usd(name, MANY, host)} for name, host in COMPARED)
     figure = (
         f"{FEW} users: ${machine[FEW]:.0f} a month on a machine of one's own, ${managed[FEW]:.0f} with Pusher, "
         f"${usd(SINGLE, FEW):.0f} on a host with a free credit; {MANY:,} users: ${machine[MANY]:.0f} and "
@@ -127,7 +130,8 @@ def more_expensive(evidence: Evidence) -> Observed:
 
 
 def keep_pusher(evidence: Evidence) -> Observed:
-    parts, both = reports.parts(evidence.folder), (MANAGED, SINGLE)
+    parts = reports.parts(evidence.folder)
+    both = (MANAGED, SINGLE)
     programs = [len(parts[name]["own"] + parts[name]["rented"]) for name in both]
     late = [half_within_ms(evidence.folder, name) for name in both]
     seen = [wording.duration(ms) for ms in late]
@@ -143,7 +147,8 @@ def keep_pusher(evidence: Evidence) -> Observed:
 def pusher_code_runs(evidence: Evidence) -> Observed:
     (ran,) = reports.code(evidence.folder)["Pusher in JavaScript, without an API"]["in_node"]
     received = ran["result"].get("received", "nothing")
-    return Observed(received == "Hello!" or None, f"node: published 'Hello!', received {received!r}")
+    shown = True if received == "Hello!" else None
+    return Observed(shown, f"node: published 'Hello!', received {received!r}")
 
 
 def speaks_at_once(evidence: Evidence) -> Observed:
@@ -160,7 +165,7 @@ def relays_as_it_came(evidence: Evidence) -> Observed:
 
 def _result(evidence: Evidence, client: str, server: str = "as_written") -> dict[str, str]:
     """Return what a WebSocket client received or threw when node ran it against a server."""
-    pair = {"server": f"websocket_server_{server}.mjs", "client": f"websocket_client_{client}.mjs"}
+    programs = (f"websocket_server_{server}.mjs", f"websocket_client_{client}.mjs")
     runs = reports.code(evidence.folder)[f"WebSocket in JavaScript, {server.replace('_', ' ')}"]["in_node"]
-    result: dict[str, str] = next(each["result"] for each in runs if pair.items() <= each.items())
+    result: dict[str, str] = next(run["result"] for run in runs if (run["server"], run["client"]) == programs)
     return result

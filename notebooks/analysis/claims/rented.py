@@ -1,5 +1,5 @@
-"""How claims about what is rented are tested: a push service, by its own client and beside raw WebSockets, and
-serverless hosts, with every transport on hosts of several years (`hosted.json`).
+"""How claims about rented services are tested: a push service, by its own client and beside raw WebSockets, and
+serverless hosts as they were in several years, each with every transport (`hosted.json`).
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,8 @@ def no_connection(evidence: Evidence) -> Observed:
 
 
 def dies_in_ten_seconds(evidence: Evidence) -> Observed:
-    hosted, short = evidence.hosted, list(evidence.hosted.hosts)[-1]
+    hosted = evidence.hosted
+    short = list(hosted.hosts)[-1]
     long = max(hosted.hosts, key=lambda host: float(hosted.hosts[host]["max_duration_s"]))
     cut, longer = (hosted.row(WEBSOCKET, host) for host in (short, long))
     lasted_s, longer_s = (_cut_connections_s(hosted, WEBSOCKET, host) for host in (short, long))
@@ -66,8 +67,8 @@ def adapter_works(evidence: Evidence) -> Observed:
 
 def adapter_is_cheap(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
-    rows = ([hosted.row(slug, host) for host in hosted.hosts] for slug in (ADAPTER, STREAM))
-    adapter, held = ([row.per_user_hour("invocation_s") for row in each] for each in rows)
+    adapter = [hosted.row(ADAPTER, host).per_user_hour("invocation_s") for host in hosted.hosts]
+    held = [hosted.row(STREAM, host).per_user_hour("invocation_s") for host in hosted.hosts]
     return Observed(
         max(adapter) < min(held) / 100 and set(hosted.outcomes(ADAPTER)) == {Outcome.WORKS},
         f"{_range(adapter)} s of function in a user's hour; {_range(held)} s if functions hold the connections",
@@ -75,7 +76,7 @@ def adapter_is_cheap(evidence: Evidence) -> Observed:
 
 
 def _with_own_limit(hosted: Hosted) -> dict[str, Mapping[str, Any]]:
-    """Return the hosts as they are, or were, without those that were given another limit."""
+    """Return the hosts with the limits that they have, or had; not those that the experiment gave another limit."""
     return {name: host for name, host in hosted.hosts.items() if name == host["name"]}
 
 
@@ -91,14 +92,14 @@ def _length(lasted_s: pd.Series) -> str:
 
 
 def _range(values: list[float]) -> str:
-    low, high = (wording.amount(each) for each in (min(values), max(values)))
+    low, high = wording.amount(min(values)), wording.amount(max(values))
     return low if low == high else f"{low} to {high}"
 
 
 def needs_persistence(evidence: Evidence) -> Observed:
     cells = evidence.run("churn", "server restart").cells_of(WEBSOCKET)
     returns, users, lost = (int(cells[name].sum()) for name in ("storm_returns", "users", "lost"))
-    back = format_time(interval([1000 * each_s for each_s in cells["storm_max_s"]]))
+    back = format_time(interval([1000 * storm_s for storm_s in cells["storm_max_s"]]))
     return Observed(
         returns == users and lost == 0,
         f"a restart broke {returns} of {users} connections, lost {lost}; all were back in {back} on one machine",
@@ -107,8 +108,8 @@ def needs_persistence(evidence: Evidence) -> Observed:
 
 def is_websockets(evidence: Evidence) -> Observed:
     found = pusher_js(evidence.folder / CAPTURES_FILE)
-    chosen = [f"{each.transport} {network} ({each.subscribed_s:.1f} s)" for network, each in found.items()]
-    transports = [each.transport for each in found.values()]
+    chosen = [f"{client.transport} {network} ({client.subscribed_s:.1f} s)" for network, client in found.items()]
+    transports = [client.transport for client in found.values()]
     figure = f"pusher-js chooses {', '.join(chosen)}"
     return Observed(set(transports) != {"ws"} if transports[0] == "ws" else None, figure)
 
@@ -128,9 +129,10 @@ def same_result(evidence: Evidence) -> Observed:
 def online_list(evidence: Evidence) -> Observed:
     slugs = evidence.run("signals").slugs
     latencies = {slug: evidence.latency_ms("signals", slug, 50, "presence") for slug in slugs}
-    raw, instant = latencies[WEBSOCKET], sum(each.value < INSTANT_MS for each in latencies.values())
+    raw = latencies[WEBSOCKET]
+    instant = [slug for slug in slugs if latencies[slug].value < INSTANT_MS]
     figure = (
-        f"on one machine: p50 of presence below 100 ms on {instant} of {len(slugs)} transports; {format_time(raw)} by "
-        "raw WebSocket"
+        f"on one machine: p50 of presence below 100 ms on {len(instant)} of {len(slugs)} transports; "
+        f"{format_time(raw)} by raw WebSocket"
     )
     return Observed(raw.value < INSTANT_MS, figure)

@@ -14,11 +14,11 @@ NEAR = "on one machine"
 
 def connection_closes(evidence: Evidence) -> Observed:
     messages = evidence.messages(SHORT)
-    requests = sum(each.kind == "request" for each in messages)
-    connections = len({each.connection for each in messages})
+    requests = [message for message in messages if message.kind == "request"]
+    connections = {message.connection for message in messages}
     extra = "; ".join(f"{name} {_closing_percents(evidence, slug)}" for name, slug in POLLERS.items())
-    figure = f"{requests} requests on {connections} connections; server CPU if each is closed, by repeat: {extra}"
-    return Observed(requests > 2 * connections, figure)
+    counts = f"{len(requests)} requests on {len(connections)} connections"
+    return Observed(len(requests) > 2 * len(connections), f"{counts}; server CPU if each is closed, by repeat: {extra}")
 
 
 def _closing_percents(evidence: Evidence, slug: str) -> str:
@@ -54,7 +54,7 @@ def pushes_instantly(evidence: Evidence) -> Observed:
 
 def _instant(evidence: Evidence, scenario: str, percent: int, kind: str = "message") -> Observed:
     """Return whether a pushed event is instant here, and a message that crosses a long network is not."""
-    median, slow = (evidence.latency_ms(scenario, WEBSOCKET, each, kind) for each in (50, percent))
+    median, slow = (evidence.latency_ms(scenario, WEBSOCKET, share, kind) for share in (50, percent))
     far = evidence.latency_ms("distance", WEBSOCKET, 50, point="100 ms away")
     return Observed(
         None if slow.value >= INSTANT_MS else far.value >= INSTANT_MS,
@@ -97,7 +97,8 @@ def polls_every_2_s(evidence: Evidence) -> Observed:
 
 def typing_not_possible(evidence: Evidence) -> Observed:
     polled, held = (evidence.true_percent("signals", slug, "typing") for slug in (SHORT, LONG))
-    late, true = format_time(evidence.latency_ms("signals", SHORT, 50, "typing")), format_percent(polled)
+    late = format_time(evidence.latency_ms("signals", SHORT, 50, "typing"))
+    true = format_percent(polled)
     figure = f"polling every 2 s {NEAR}: p50 {late}, {true} still true when seen; held: {format_percent(held)}"
     return Observed(polled.value > 50 and held.value > 99, figure)
 

@@ -32,9 +32,9 @@ LIMITS: Mapping[tuple[str, str], str] = {
 
 
 def third_transit(folder: Path, percent: int = 50) -> list[Curve]:
-    """Return latencies in ms against the delay between API and service: through the service, and without any.
+    """Return latencies in ms against the delay between API and service: with a push service, and without one.
 
-    Theory is of medians only.
+    Theory predicts medians only.
     """
     runs = {TO_MS * run.setting("push_link_delay_s"): run for run in points(folder, "third_transit").values()}
     xs = sorted(runs)
@@ -71,8 +71,10 @@ def counting(folder: Path, messages: float, connections: int) -> wording.Prose:
     connections: how many the plan allows, each of which is a user's.
     """
     rows = {}
-    for name, run in ((name, load(folder, name)) for name in COUNTED):
-        size, counted = int(run.cells["room_size"].iloc[0]), counted_per_message(run).value
+    for name in COUNTED:
+        run = load(folder, name)
+        size = int(run.cells["room_size"].iloc[0])
+        counted = counted_per_message(run).value
         rows[name.replace("_", " ")] = {
             "people in a room": f"{size}",
             "users": f"{run.cells_of(ADAPTER)['users'].max()}",

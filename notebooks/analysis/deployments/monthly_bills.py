@@ -20,18 +20,22 @@ class FreeEnd:
 def free_end(bill: BillByUsers, most: int) -> FreeEnd:
     """Return where a deployment's free tier ends; its limit is empty if that is beyond `most`."""
     users = last_free(bill, most)
-    first = next((each for each in bill(users + 1).exceeded if users < most), "")
-    meter = first.rpartition(": ")[2]
+    exceeded = bill(users + 1).exceeded if users < most else ()
+    meter = exceeded[0].rpartition(": ")[2] if exceeded else ""
     return FreeEnd(users, LIMITS.get(meter, meter))
 
 
 def curve(deployment: str, bill: BillByUsers, most: int) -> Curve:
-    """Return a bill in dollars at powers of ten and at the last free user, who is ringed; crossed: no plan suffices."""
-    free, style = last_free(bill, most), STYLES[deployment]
-    usd = {users: bill(users).usd for users in sorted({free, *(10**power for power in range(len(str(most))))} - {0})}
-    points = {users: Interval(each, each, each) for users, each in usd.items() if isfinite(each)}
-    beyond = [users for users in usd if users not in points]
+    """Return a bill in dollars at powers of ten and at the last free user.
+
+    The last free number of users is ringed; the numbers of users for which no plan suffices are crossed.
+    """
+    free = last_free(bill, most)
+    style = STYLES[deployment]
+    counts = {free, *(10**power for power in range(len(str(most))))}
+    usd = {users: bill(users).usd for users in sorted(counts) if users}
+    xs = [users for users in usd if isfinite(usd[users])]
+    points = [Interval(usd[users], usd[users], usd[users]) for users in xs]
+    beyond = [users for users in usd if users not in xs]
     ringed = [free] if 0 < free < most else []
-    return Curve(
-        style.beside, style.colour, [*points], [*points.values()], ringed=ringed, crossed=beyond, line=style.line
-    )
+    return Curve(style.beside, style.colour, xs, points, ringed=ringed, crossed=beyond, line=style.line)

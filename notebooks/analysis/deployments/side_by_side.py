@@ -1,7 +1,7 @@
 """The three deployments in tables: their parts, the same small load on each, what a month costs, all side by side.
 
-What a delivery takes is from `deployments.json` (`python -m loadtests deployments`), without the rows in which the load
-generator lagged too much. Every figure of it is a median over the repeats, with their interval.
+The cost of a delivery comes from `deployments.json` (`python -m loadtests deployments`), without the rows in which the
+load generator lagged too much. Each of these figures is a median over the repeats, with their interval.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,9 +37,9 @@ def parts_table(folder: Path, measured: Measured, prices: Prices) -> wording.Pro
     """Return for each deployment its programs, connections, settings and vendors."""
     rows = {}
     for deployment, found in parts(folder).items():
-        own = [role(each) for each in found["own"]]
+        rented = [f"{role(name)} (rented)" for name in found["rented"]]
         rows[NAMES[deployment]] = {
-            "programs": ", ".join([*own, *(f"{role(each)} (rented)" for each in found["rented"])]),
+            "programs": ", ".join([*map(role, found["own"]), *rented]),
             "browsers reach": " and ".join(map(role, found["browsers_reach"])),
             "connections between them": ", ".join(map(role, found["links"])) or "none",
             "settings": str(len(found["settings"])),
@@ -87,8 +87,8 @@ def outages_table(outages: pd.DataFrame, people: int) -> wording.Prose:
     rows = {}
     for failure in dict.fromkeys([*FAILURES, *sorted(outages["failure"])]):
         for deployment, name in NAMES.items():
-            is_meant = (outages["failure"] == failure) & (outages["deployment"] == deployment)
-            if (found := outages[is_meant]).empty:
+            found = outages[(outages["failure"] == failure) & (outages["deployment"] == deployment)]
+            if found.empty:
                 continue
             silent, waited = (interval(list(TO_MS * found[f"{what}_s"])) for what in ("silent", "unacknowledged"))
             broken = int(found["connections_broken"].max())
@@ -102,7 +102,8 @@ def outages_table(outages: pd.DataFrame, people: int) -> wording.Prose:
 
 def side_by_side(folder: Path, measured: Measured, prices: Prices, activity: Activity) -> wording.Prose:
     """Return a column for each deployment: its parts, its latency, its worst outage and its bill."""
-    failed, rows = outages(folder), {}
+    rows = {}
+    failed = outages(folder)
     by_users = bills(activity, measured, prices)
     for deployment, found in parts(folder).items():
         own = failed[failed["deployment"] == deployment]

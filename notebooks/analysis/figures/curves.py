@@ -34,9 +34,9 @@ CROSS_STEP = 0.07  # of the axes' height
 class Curve:
     """One transport's measured points, joined by a line.
 
-    x and points are of equal length. theory: empty where it is silent. ringed: at which x a limit was reached.
-    crossed: at which x, measured or not, the servers were full; a cross marks it at the top of the panel.
-    line: the style of the line, as matplotlib writes it.
+    x and points are of equal length. theory: empty where there is no prediction. ringed: each x at which a limit was
+    reached. crossed: each x, measured or not, at which the servers were full, marked at the top of the panel. line: the
+    style of the line, as matplotlib writes it.
     """
 
     name: str
@@ -53,8 +53,8 @@ class Curve:
 class Panel:
     """One pair of axes. y_format writes a value at its tick; log_x, log_y: logarithmic axes.
 
-    linear_y: up to which value a logarithmic axis is linear, so that it can show zero; 0: it cannot.
-    y_reach: further values that the axis must show, such as those of a panel that it is to be compared with.
+    linear_y: up to this value a logarithmic axis is linear, so that it can show zero; 0: it is nowhere linear.
+    y_reach: further values that the axis must show, such as those of a panel to compare with.
     """
 
     title: str
@@ -105,7 +105,7 @@ def _frame(axes: Axes, panel: Panel) -> None:
     else:
         margin = 0.04 * (max(xs) - min(xs)) or 1.0
         axes.set_xlim(min(xs) - margin, max(xs) + margin)
-    apart = [x for place, x in enumerate(xs) if not (panel.log_x and place) or x > TICKS_APART * xs[place - 1]]
+    apart = [x for index, x in enumerate(xs) if not panel.log_x or index == 0 or x > TICKS_APART * xs[index - 1]]
     ticks(axes.xaxis, apart, wording.amount)
     axes.tick_params(axis="x", labelsize=7.5)
     if panel.linear_y:
@@ -151,7 +151,7 @@ def _crosses(axes: Axes, full: Sequence[Curve]) -> None:
 
 
 def _names(axes: Axes, panel: Panel) -> None:
-    """Write each curve's name at the right, as high as its end, moved apart where two would overlap."""
+    """Write each curve's name at the right, at the height of its end; names that would overlap are moved apart."""
     ordered = sorted(panel.curves, key=lambda curve: curve.points[-1].value)
     heights = heights_of(axes, [(curve.x[-1], curve.points[-1].value) for curve in ordered], NAME_IN / PANEL_IN)
     for curve, height in zip(ordered, heights, strict=True):

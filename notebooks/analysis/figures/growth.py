@@ -1,9 +1,10 @@
-"""The growth chart of a benchmark: what one unit of work costs, by how much there is, for several costs side by side.
+"""The growth chart of a benchmark: the cost of one unit of work against the size, for several costs side by side.
 
 A level line means that the size costs nothing; each axis begins at zero, so that a line's slope shows its share.
 """
 
 import json
+from math import ceil
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +33,7 @@ def points(bench: Path) -> pd.DataFrame:
 
 
 def headline(rows: pd.DataFrame) -> str:
-    """Return by how much the cost has grown that grew most, from its smallest size to its largest."""
+    """Return a sentence about the cost that grew most from the smallest size to the largest."""
     grown = rows.groupby("grows_with", sort=False)["value"].agg(lambda values: values.iloc[-1] / values.iloc[0])
     if grown.max() <= LEVEL:
         return f"No cost is more than {LEVEL - 1:.0%} higher at the largest size than at the smallest"
@@ -44,11 +45,12 @@ def draw(bench: Path) -> Figure:
     """Return the growth chart of a file of `make bench`."""
     rows = points(bench)
     panels = list(rows.groupby("grows_with", sort=False))
-    lines = -(-len(panels) // COLUMNS)
+    lines = ceil(len(panels) / COLUMNS)
     height_in = HEADER_IN + PANEL_IN + FOOTER_IN
     subtitle = "One run; each figure is for one unit of work, and the sizes are on a logarithmic axis"
     figure, top_in = sheet(lines * height_in + MARGIN_IN, headline(rows), subtitle)
-    place, width_in = Placing(figure), (WIDTH_IN - MARGIN_IN) / COLUMNS
+    place = Placing(figure)
+    width_in = (WIDTH_IN - MARGIN_IN) / COLUMNS
     for index, (grows_with, panel) in enumerate(panels):
         row, column = divmod(index, COLUMNS)
         left_in, panel_in = MARGIN_IN + column * width_in, top_in + row * height_in

@@ -55,12 +55,12 @@ def draw(run: Run) -> Figure:
 
 
 def curve_ms(run: Run, slug: str) -> NDArray[np.float64]:
-    """Return 251 quantiles in ms, evenly spaced: the ECDF as a line, as small for a million samples as for ten."""
+    """Return 251 evenly spaced quantiles in ms: the ECDF as a line of fixed length, however many samples there are."""
     return np.quantile(np.asarray(run.deliveries_of(slug)["latency_ms"], dtype=np.float64), CURVE_SHARES)
 
 
 def _limits(run: Run) -> tuple[float, float]:
-    """Return the ends of the axis in ms: what was measured and predicted, and never less than two decades."""
+    """Return the ends of the axis in ms: it shows all measured and predicted values, and at least two decades."""
     longest_ms = run.setting("poll_interval_s") * 1000 if run.is_polled else 0.0
     fastest = max(LEAST_MS, float(run.deliveries["latency_ms"].min()))
     lowest = fastest / 1.3  # room for the start of the curve
@@ -102,7 +102,8 @@ def _theory(axes: Axes, interval_s: float, colour: str) -> None:
 
 def _median(axes: Axes, found: Latency) -> None:
     """Mark p50 with a hollow dot, and write its value where a rising curve leaves room: below right or above left."""
-    colour, p50_ms = transports.find(found.slug).colour, found.p50.value
+    colour = transports.find(found.slug).colour
+    p50_ms = found.p50.value
     axes.plot(p50_ms, 0.5, "o", markersize=6, color=colour, markerfacecolor="white", markeredgewidth=1.6, zorder=4)
     lowest, highest = np.log(axes.get_xlim())
     text = f"half within {wording.duration(p50_ms)}"

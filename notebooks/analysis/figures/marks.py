@@ -18,9 +18,9 @@ SPREAD_ROUNDS = 50  # a move may bring the next pair too close, so one round is 
 
 
 def transport_name(place: Placing, top_in: float, slug: str, label: str, **style: Any) -> None:
-    """Write the name of a transport at the left margin, in its colour; what is in brackets on a line of its own."""
-    colour, lines = transports.find(slug).colour, label.replace(" (", "\n(")
-    place.text(MARGIN_IN, top_in, lines, color=colour, weight="bold", **style)
+    """Write the name of a transport at the left margin, in its colour; a part in brackets goes on its own line."""
+    colour = transports.find(slug).colour
+    place.text(MARGIN_IN, top_in, label.replace(" (", "\n("), color=colour, weight="bold", **style)
 
 
 def bar_rows(axes: Axes, rows: int, longest: float) -> None:
@@ -63,7 +63,7 @@ def grid_of_rows(axes: Axes) -> None:
 
 
 def legend(place: Placing, top_in: float, height_in: float, meanings: Mapping[Any, str]) -> Axes:
-    """Write a legend across the page; return its axes, 0 to 100 wide, in which each mark is to be drawn once, in grey.
+    """Write a legend across the page; return its axes, 0 to 100 wide, in which the caller draws each mark, in grey.
 
     meanings: the explanation of each mark, by the x at which the text begins.
     """
@@ -77,7 +77,7 @@ def legend(place: Placing, top_in: float, height_in: float, meanings: Mapping[An
 
 
 def heights_of(axes: Axes, ends: Sequence[tuple[float, float]], gap: float) -> list[float]:
-    """Return how high the ends of curves are, as shares of the axes, ascending, and at least a gap apart."""
+    """Return the heights of the ends of curves, as shares of the axes, moved apart by `spread`; ends must ascend."""
     to_share = axes.transData + axes.transAxes.inverted()
     return spread([float(to_share.transform(end)[1]) for end in ends], gap)
 

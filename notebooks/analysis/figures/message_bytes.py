@@ -31,27 +31,28 @@ WIDE_ENOUGH = 0.05  # of the axis, for a word inside
 
 def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
     """Return the chart of these exchanges, one group of bars each."""
-    height_in = sum(GROUP_IN + BAR_IN * len(each.messages) for each in exchanges) + FOOTER_IN
+    height_in = sum(GROUP_IN + BAR_IN * len(exchange.messages) for exchange in exchanges) + FOOTER_IN
     figure, top_in = sheet(height_in, title, subtitle)
-    longest = max(message.size for each in exchanges for message in each.messages) * 1.12
-    place, at_in = Placing(figure), top_in + 0.15
-    for each in exchanges:
-        transport = transports.find(each.slug)
+    longest = max(message.size for exchange in exchanges for message in exchange.messages) * 1.12
+    place = Placing(figure)
+    at_in = top_in + 0.15
+    for exchange in exchanges:
+        transport = transports.find(exchange.slug)
         place.text(MARGIN_IN, at_in, transport.label, color=transport.colour, weight="bold", size=9.5)
-        text = f"{each.size:,} bytes, of which {each.content_bytes:,} are content"
+        text = f"{exchange.size:,} bytes, of which {exchange.content_bytes:,} are content"
         place.text(NAMES_IN, at_in + 0.02, text, color=GREY)
-        for row, message in enumerate(each.messages):
+        for row, message in enumerate(exchange.messages):
             bar_in = at_in + 0.24 + row * BAR_IN
             middle_in = bar_in + BAR_IN / 2
             place.text(NAMES_IN - 0.1, middle_in, name_of(message), color=GREY, size=7.5, ha="right", va="center")
             axes = place.axes(NAMES_IN, bar_in, WIDTH_IN - NAMES_IN - MARGIN_IN, BAR_IN)
             _bar(axes, message, longest, transport.colour)
-        at_in += GROUP_IN + BAR_IN * len(each.messages)
+        at_in += GROUP_IN + BAR_IN * len(exchange.messages)
     return figure
 
 
 def name_of(message: WireMessage) -> str:
-    """Return what a bar is, and the direction of a frame."""
+    """Return the name of a bar: the kind of its message, and the direction of a frame."""
     if message.kind == "frame":
         return "frame up" if message.up else "frame down"
     to = "publish: " if message.connection.link.startswith("API") else ""
@@ -64,7 +65,8 @@ def _bar(axes: Axes, message: WireMessage, longest: float, colour: str) -> None:
     axes.axis("off")
     left = 0
     for part in message.parts:
-        width, is_content = len(part.data), part.name in CONTENT
+        width = len(part.data)
+        is_content = part.name in CONTENT
         fill = colour if is_content else tint(colour, STRENGTH[part.name])
         axes.barh(0, width, left=left, height=0.72, color=fill, edgecolor="white", linewidth=0.6)
         if width > WIDE_ENOUGH * longest:

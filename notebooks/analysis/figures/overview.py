@@ -1,7 +1,7 @@
 """The picture of the README: who waits, how long until a message is seen, and how many requests it took.
 
-One lane a transport, all on the same clock: a dot above is a message being sent, every line falls to the moment when
-one client of the room saw it. Vertical lines are pushed messages; slanted ones waited for a poll.
+Each transport has a lane, all on the same clock. A dot at the top is a message that is sent; each of its lines falls to
+the moment when one client of the room saw it. Vertical lines are pushed messages; slanted ones waited for a poll.
 """
 
 import textwrap
@@ -59,9 +59,9 @@ def draw(run: Run) -> Figure:
 
 
 def excerpt(run: Run, slug: str, shown_s: float) -> pd.DataFrame:
-    """Return when messages were intended and received in the middle of a transport's first valid repeat, first room.
+    """Return when messages were intended and received, in seconds from the excerpt's start.
 
-    In seconds from the excerpt's start; chosen by position.
+    The excerpt is the middle of a transport's first valid repeat, in the first room: no other choice is made.
     """
     samples = run.deliveries_of(slug)
     samples = samples[samples["repeat"] == samples["repeat"].min()]
@@ -78,7 +78,7 @@ def _what_is_shown(run: Run, shown_s: float) -> str:
 
 
 def _shown_s(run: Run) -> float:
-    """Return how many whole seconds to show: about eight messages, the longest wait twice over, at most the run."""
+    """Return how many whole seconds to show: about eight messages, or twice the longest wait; at most the window."""
     first = run.deliveries.drop_duplicates(["transport", "repeat", "room", "seq"])
     rooms = first[["transport", "repeat", "room"]].drop_duplicates().merge(run.cells, on=["transport", "repeat"])
     per_s = len(first) / float(rooms["measured_s"].sum())
@@ -89,7 +89,9 @@ def _shown_s(run: Run) -> float:
 
 def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
     """Write the name and the figures of a lane."""
-    transport, found, requests = transports.find(slug), latency(run, slug), price(run, slug, REQUESTS)
+    transport = transports.find(slug)
+    found = latency(run, slug)
+    requests = price(run, slug, REQUESTS)
     name, _, aside = run.label_of(slug).partition(" (")
     waits = "\n".join(textwrap.wrap(transport.who_waits + (f" ({aside}" if aside else ""), 24))
     place.text(MARGIN_IN, top_in, name, color=transport.colour, weight="bold", size=10)
@@ -112,7 +114,7 @@ def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
 
 
 def _strip(axes: Axes, shown: pd.DataFrame, shown_s: float, colour: str) -> None:
-    """Draw the falling lines; the more there are, the paler each."""
+    """Draw the falling lines; the more lines there are, the paler they are."""
     falls = [((sent, 1.0), (seen, 0.0)) for sent, seen in shown.itertuples(index=False)]
     strength = float(np.clip(LINES_FULL / max(len(falls), 1), 0.15, 0.8))
     axes.add_collection(LineCollection(falls, colors=[colour], linewidths=0.8, alpha=strength))

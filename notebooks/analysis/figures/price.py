@@ -1,7 +1,7 @@
 """The price chart: what one delivered message costs by each transport, four measures side by side.
 
-A bar is measured, its paler end is the push service's share, a dark tick is the prediction of theory, and a thin line
-the range over repeats, if there are several.
+A bar is the measured value, its paler end the push service's share, a dark tick the prediction of theory, and a thin
+line the range over repeats, if there are several.
 """
 
 from typing import Any
@@ -34,12 +34,13 @@ def draw(run: Run) -> Figure:
     rows_in = ROW_IN * len(run.slugs)
     remarked = [slug for slug in run.slugs if remarks_on(run, slug)]
     subtitle = f"Requests, empty answers, bytes and server CPU, from exact counts\n{wording.evidence(run)}"
-    height_in = HEADER_IN + rows_in + FOOTER_IN + REMARK_IN * bool(remarked)
+    height_in = HEADER_IN + rows_in + FOOTER_IN + (REMARK_IN if remarked else 0.0)
     figure, top_in = sheet(height_in, wording.price_finding(run), subtitle)
-    place, bars_in = Placing(figure), top_in + HEADER_IN
+    place = Placing(figure)
+    bars_in = top_in + HEADER_IN
     width_in = (WIDTH_IN - NAMES_IN - MARGIN_IN) / len(MEASURES) - GAP_IN
     for row, slug in enumerate(run.slugs):
-        name = run.label_of(slug) + REMARKED * (slug in remarked)
+        name = run.label_of(slug) + (REMARKED if slug in remarked else "")
         transport_name(place, bars_in + (row + 0.5) * ROW_IN, slug, name, va="center")
     for column, measure in enumerate(MEASURES):
         left_in = NAMES_IN + GAP_IN + column * (width_in + GAP_IN)
@@ -55,28 +56,30 @@ def draw(run: Run) -> Figure:
 def _bars(axes: Axes, run: Run, measure: Measure) -> None:
     """Draw one measure: the rows count downwards, and the longest bar leaves room for its value."""
     found = {slug: price(run, slug, measure) for slug in run.slugs}
-    longest = max((max(each.high, each.predicted or 0) for each in found.values() if each), default=0) or 1
+    longest = max((max(cost.high, cost.predicted or 0) for cost in found.values() if cost), default=0) or 1
     bar_rows(axes, len(found), (measure.axis_end or longest) * ROOM_FOR_VALUE)
-    for row, (slug, each) in enumerate(found.items()):
-        if each:
-            _bar(axes, row, each, transports.find(slug).colour)
+    for row, (slug, cost) in enumerate(found.items()):
+        if cost:
+            _bar(axes, row, cost, transports.find(slug).colour)
         else:
             text = "not counted" if is_uncounted(run, slug, measure) else "does not read"
             label(axes, text, (0, row), (4, 0), va="center", color=GREY, size=7.5)
 
 
-def _bar(axes: Axes, row: int, each: Price, colour: str) -> None:
-    stacked_bar(axes, row, each.value, each.push_service, (each.low, each.high), colour, BAR)
-    if each.predicted is not None:
+def _bar(axes: Axes, row: int, cost: Price, colour: str) -> None:
+    stacked_bar(axes, row, cost.value, cost.push_service, (cost.low, cost.high), colour, BAR)
+    if cost.predicted is not None:
         tick: dict[str, Any] = {"color": INK, "linewidth": 1.8, "solid_capstyle": "butt", "clip_on": False}
-        axes.plot([each.predicted] * 2, [row - TICK / 2, row + TICK / 2], **tick)
-    end = max(each.value, each.high, each.predicted or 0)
-    label(axes, wording.amount(each.value), (end, row), (5, 0), va="center")
+        axes.plot([cost.predicted] * 2, [row - TICK / 2, row + TICK / 2], **tick)
+    end = max(cost.value, cost.high, cost.predicted or 0)
+    label(axes, wording.amount(cost.value), (end, row), (5, 0), va="center")
 
 
 def _legend(place: Placing, top_in: float, *, with_range: bool) -> None:
     meanings = {4: "measured", 21: "of it by the push service", 46.5: "predicted by theory"}
-    axes = legend(place, top_in, 0.3, meanings | ({70: "range over repeats"} if with_range else {}))
+    if with_range:
+        meanings[70] = "range over repeats"
+    axes = legend(place, top_in, 0.3, meanings)
     axes.barh(0, 3, left=0, height=0.9, color=GREY)
     axes.barh(0, 3, left=17, height=0.9, color=tint(GREY, PART_TINT))
     axes.plot([45, 45], [-0.7, 0.7], color=INK, linewidth=1.8, solid_capstyle="butt")

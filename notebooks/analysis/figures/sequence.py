@@ -1,7 +1,7 @@
 """Sequence diagrams of recorded traffic, in the source document's layout: polling, holding, pushing.
 
-Every arrow is a message on the wire of one reader, in its order; the number at the left is its time in seconds. Bold
-and coloured is a message that brings new events; dotted is a response without any.
+The arrows are the messages on the wire of one reader, in order; the number at the left is the time in seconds. A bold,
+coloured arrow is a message that brings new events; a dotted arrow is a response without events.
 """
 
 from collections.abc import Sequence
@@ -32,10 +32,12 @@ def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
     heights_in = [HEADER_IN + ROW_IN * count for count in arrows]
     figure, top_in = sheet(0.2 + sum(heights_in) + GAP_IN * len(rows), title, subtitle)
     width_in = (WIDTH_IN - MARGIN_IN) / COLUMNS - LEFT_IN - MARGIN_IN
-    place, at_in = Placing(figure), top_in + 0.2
+    place = Placing(figure)
+    at_in = top_in + 0.2
     for row, count, height_in in zip(rows, arrows, heights_in, strict=True):
         for column, (slug, shown) in enumerate(row):
-            left_in, transport = LEFT_IN + column * (width_in + LEFT_IN + MARGIN_IN), transports.find(slug)
+            left_in = LEFT_IN + column * (width_in + LEFT_IN + MARGIN_IN)
+            transport = transports.find(slug)
             place.text(left_in, at_in, transport.label, color=transport.colour, weight="bold", size=9.5)
             axes = place.axes(left_in, at_in + 0.25, width_in, height_in - 0.25)
             _diagram(axes, shown, count, transport)
@@ -47,12 +49,9 @@ def excerpt(capture: Capture) -> list[WireMessage]:
     """Return the messages on the reader's wire within SPAN_S: the same seconds of each transport."""
     messages = wire_messages(capture)
     own = connections_of(READER, messages)
-    shown = [
-        each
-        for each in messages
-        if 0 <= each.at_s < SPAN_S and (each.connection in own or each.connection.link == PUBLISHING)
-    ]
-    before = [request for each in shown for request in request_of(messages, each) if request not in shown]
+    in_span = [message for message in messages if 0 <= message.at_s < SPAN_S]
+    shown = [message for message in in_span if message.connection in own or message.connection.link == PUBLISHING]
+    before = [request for message in shown for request in request_of(messages, message) if request not in shown]
     return [*before[:1], *shown]
 
 
@@ -65,7 +64,9 @@ def _diagram(axes: Axes, shown: Sequence[WireMessage], arrows: int, transport: T
     axes.set_xlim(-0.02, 2.02)
     axes.set_ylim(arrows + 0.2, -1.1)
     axes.axis("off")
-    heads = {0: "browser", 2: "server"} | ({1: "push service"} if transport.needs_push_service else {})
+    heads = {0: "browser", 2: "server"}
+    if transport.needs_push_service:
+        heads[1] = "push service"
     for x, name in heads.items():
         axes.text(x, -0.75, name, ha="center", va="bottom", size=8, color=INK)
         axes.plot([x, x], [-0.6, len(shown)], color=PALE, linewidth=1.2, zorder=0)

@@ -1,6 +1,6 @@
 """The cost of a delivery on each store.
 
-A bar is measured, its paler end is the store's engine, and a thin line the range over repeats.
+A bar is the measured value, its paler end the share of the store's engine, and a thin line the range over repeats.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,8 @@ def draw(measured: SharedStore, title: str, subtitle: str) -> Figure:
     """Return CPU time per delivery: a column for each store and number of workers, a row for each transport."""
     rows_in = ROW_IN * len(measured.slugs)
     figure, top_in = sheet(HEADER_IN + rows_in + FOOTER_IN, title, subtitle)
-    place, bars_in = Placing(figure), top_in + HEADER_IN
+    place = Placing(figure)
+    bars_in = top_in + HEADER_IN
     found = {choice: [measured.cpu_us(slug, choice) for slug in measured.slugs] for choice in measured.choices}
     longest = max(cost.total.high for costs in found.values() for cost in costs)
     width_in = (WIDTH_IN - NAMES_IN - MARGIN_IN) / len(found) - GAP_IN

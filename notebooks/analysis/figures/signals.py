@@ -49,31 +49,32 @@ def _row_of(run: Run, slug: str, kind: str) -> SignalRow:
 def draw(run: Run, signals: Sequence[Signal], title: str, subtitle: str) -> Figure:
     """Return the chart of these kinds of events, one below the other."""
     groups = {signal: [_row_of(run, slug, signal.kind) for slug in run.slugs] for signal in signals}
-    rows = [row for each in groups.values() for row in each]
+    rows = [row for group in groups.values() for row in group]
     figure, top_in = sheet(HEADER_IN * len(groups) + ROW_IN * len(rows) + FOOTER_IN, title, subtitle)
-    place, at_in = Placing(figure), top_in + 0.1
+    place = Placing(figure)
+    at_in = top_in + 0.1
     limits = min(1.0, min(row.p50_ms for row in rows) / 1.4), max(row.p95_ms for row in rows) * 1.4
     place.text(WIDTH_IN - MARGIN_IN, at_in, "still true", color=GREY, size=7.5, ha="right")
-    for signal, each in groups.items():
+    for signal, group in groups.items():
         place.text(MARGIN_IN, at_in, signal.heading, weight="bold")
         count = run.kinds.loc[run.kinds["kind"] == signal.kind, "delivered"].sum()
         place.text(NAMES_IN, at_in, f"{signal.claims}; n = {count:,}", color=GREY, size=7.5)
-        rows_in, height_in = at_in + HEADER_IN - 0.1, ROW_IN * len(each)
-        for index, row in enumerate(each):
-            _name_and_truth(place, rows_in + index * ROW_IN + 0.02, run.label_of(row.slug), row)
+        rows_in = at_in + HEADER_IN - 0.1
+        height_in = ROW_IN * len(group)
         axes = place.axes(NAMES_IN, rows_in, WIDTH_IN - NAMES_IN - TRUE_IN - MARGIN_IN, height_in)
-        _frame(axes, limits, len(each), labelled=signal == signals[-1])
-        for index, row in enumerate(each):
+        _frame(axes, limits, len(group), labelled=signal == signals[-1])
+        for index, row in enumerate(group):
+            _name_and_truth(place, rows_in + index * ROW_IN + 0.02, run.label_of(row.slug), row)
             _row(axes, index, row)
         at_in += HEADER_IN + height_in
     return figure
 
 
 def _name_and_truth(place: Placing, at_in: float, name: str, row: SignalRow) -> None:
-    """Write a row's transport at its left, and at its right how much was still true, dark if it was not all."""
+    """Write a row's transport at its left, and at its right how much was still true, dark if less than all was."""
     place.text(MARGIN_IN + 0.1, at_in, name, color=transports.find(row.slug).colour, size=8)
-    is_lie = row.true_percent < 99.5  # which would not be printed as 100
-    colour, weight = (INK, "bold") if is_lie else (GREY, "normal")
+    is_partly_false = row.true_percent < 99.5  # 99.5 and more is printed as 100
+    colour, weight = (INK, "bold") if is_partly_false else (GREY, "normal")
     true = f"{row.true_percent:.0f} %"
     place.text(WIDTH_IN - MARGIN_IN, at_in, true, color=colour, weight=weight, size=8, ha="right")
 

@@ -54,10 +54,10 @@ class Picture:
 
 def picture(draw: Callable[..., Figure], *arguments: Any) -> Picture:
     """Call `draw` with the arguments in this style; return the chart with a palette: a third of the bytes."""
+    raw, small = BytesIO(), BytesIO()
     with mpl.rc_context(fname=SETTINGS):
-        figure, raw = draw(*arguments), BytesIO()
+        figure = draw(*arguments)
         figure.savefig(raw, format="png", dpi=DPI)
-    small = BytesIO()
     image = Image.open(raw).convert("RGB")
     image.quantize(palette=_palette(image), dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
     return Picture(small.getvalue(), str(figure.get_label()))
@@ -69,8 +69,8 @@ def _palette(image: Image.Image) -> Image.Image:
     named = [tuple(round(255 * part) for part in tint(colour, share)) for colour, share in tints]
     flat = (image.quantize(COLOURS, dither=Image.Dither.NONE).getpalette() or [])[: 3 * COLOURS]
     common = [tuple(flat[index : index + 3]) for index in range(0, len(flat), 3)]
-    distances = (np.abs(np.subtract(named, colour)).max(axis=1) for colour in common)  # in red, green or blue
-    others = [colour for colour, each in zip(common, distances, strict=True) if each.min() > COLOUR_TOLERANCE]
+    nearest = [np.abs(np.subtract(named, colour)).max(axis=1).min() for colour in common]  # in red, green or blue
+    others = [colour for colour, distance in zip(common, nearest, strict=True) if distance > COLOUR_TOLERANCE]
     palette = Image.new("P", (1, 1))
     palette.putpalette([part for colour in (*named, *others) for part in colour])
     return palette
@@ -80,7 +80,8 @@ def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
     """Return a white figure with its headline, and the distance from its top to the end of the headline, in inches."""
     title_lines = _balanced(title, TITLE_CHARACTERS)
     subtitle_lines = [line for part in subtitle.split("\n") for line in _balanced(part, SUBTITLE_CHARACTERS)]
-    title_in, subtitle_in = 0.22 * len(title_lines), 0.165 * len(subtitle_lines)
+    title_in = 0.22 * len(title_lines)
+    subtitle_in = 0.165 * len(subtitle_lines)
     figure = Figure(figsize=(WIDTH_IN, height_in + title_in + subtitle_in), facecolor="white")
     figure.set_label(title)
     place = Placing(figure)
@@ -93,7 +94,8 @@ def _balanced(text: str, longest: int) -> list[str]:
     """Wrap text into as few lines as possible, of about equal length, so that no single word stands on a last line."""
     lines = textwrap.wrap(text, longest)
     for width in range(len(text) // len(lines), longest):
-        if len(balanced := textwrap.wrap(text, width)) == len(lines):
+        balanced = textwrap.wrap(text, width)
+        if len(balanced) == len(lines):
             return balanced
     return lines
 

@@ -1,8 +1,9 @@
 """The timeline of one connection on a host with a short limit: opened, held, cut, opened again.
 
-The upper half of each lane is the connection: a bar is a connection, or a held request; thin strokes are requests that
-are answered at once; dark is the wait for an instance that starts; a cross is where the host ended or refused it. The
-lower half has the messages: a dot when one is seen, with a tail from its scheduled moment.
+The upper half of each lane shows the connection. A bar is a connection or a held request; a thin stroke is a request
+that is answered at once; a dark bar is the wait for an instance that starts; a cross marks where the host ended or
+refused a connection or request. The lower half has the messages: a dot when one is seen, with a tail from its scheduled
+moment.
 """
 
 from collections.abc import Sequence
@@ -25,8 +26,7 @@ SPAN_S = 45.0
 CONNECTION_AT, CONNECTION_HIGH = 0.36, 0.34
 SEEN_AT = 0.74
 HELD_TINT, ELSEWHERE_TINT = 0.45, 0.25
-INSTANT_S = 0.12  # what is shorter would not be seen as a bar
-
+INSTANT_S = 0.12  # a shorter time would not be visible as a bar
 
 Lane = tuple[str, str]
 """The transport and the host of a timeline."""
@@ -35,7 +35,8 @@ Lane = tuple[str, str]
 def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
     """Return the timelines, one below the other, over the same seconds."""
     figure, top_in = sheet(0.1 + LANE_IN * len(lanes) + FOOTER_IN, title, subtitle)
-    place, at_in = Placing(figure), top_in + 0.1
+    place = Placing(figure)
+    at_in = top_in + 0.1
     axes = place.axes(NAMES_IN, at_in, WIDTH_IN - NAMES_IN - 2 * MARGIN_IN, LANE_IN * len(lanes))
     _frame(axes, len(lanes))
     for row, (slug, host) in enumerate(lanes):
@@ -59,36 +60,40 @@ def _frame(axes: Axes, lanes: int) -> None:
 
 
 def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
-    transport, spans = transports.find(lane[0]), hosted.timeline_of(*lane)
-    stays = "connection" if transport.reads is Reads.ONCE else "request"
-    waits = ("opening", stays) if transport.reads is Reads.POLL else ("opening",)
-    for each in spans[spans["phase"] == stays].to_dict("records"):
-        _bar(axes, row, each, transport)
-    for each in spans[spans["phase"].isin(waits)].to_dict("records"):
-        took_s = each["ended_s"] - each["started_s"]
+    transport = transports.find(lane[0])
+    spans = hosted.timeline_of(*lane)
+    shown_as_bar = "connection" if transport.reads is Reads.ONCE else "request"
+    may_be_cold = ("opening", shown_as_bar) if transport.reads is Reads.POLL else ("opening",)
+    for span in spans[spans["phase"] == shown_as_bar].to_dict("records"):
+        _bar(axes, row, span, transport)
+    for span in spans[spans["phase"].isin(may_be_cold)].to_dict("records"):
+        took_s = span["ended_s"] - span["started_s"]
         if hosted.is_cold(*lane, took_s):
-            axes.barh(row + CONNECTION_AT, took_s, CONNECTION_HIGH, each["started_s"], color=INK, zorder=4)
-        if not each["succeeded"]:
-            _cross(axes, row, each["ended_s"])
+            axes.barh(row + CONNECTION_AT, took_s, CONNECTION_HIGH, span["started_s"], color=INK, zorder=4)
+        if not span["succeeded"]:
+            _cross(axes, row, span["ended_s"])
     _messages(axes, row, spans[spans["phase"] == "message"], transport.colour)
-    if spans["succeeded"].any():
-        text, at = "held by the push service: no function waits" if transport.needs_push_service else "", CONNECTION_AT
-    else:
+    text, at = "", CONNECTION_AT
+    if not spans["succeeded"].any():
         text, at = "refused, until given up", SEEN_AT
+    elif transport.needs_push_service:
+        text = "held by the push service: no function waits"
     style: dict[str, Any] = {"color": transport.colour, "size": 7.5, "ha": "center", "va": "center", "zorder": 5}
     axes.text(SPAN_S / 3, row + at, text, **style)
 
 
-def _bar(axes: Axes, row: int, each: dict[Any, Any], transport: Transport) -> None:
-    """Draw what lasts as a bar, what is over at once as a stroke, and a cross where it was ended."""
-    at, begun_s, took_s = row + CONNECTION_AT, each["started_s"], each["ended_s"] - each["started_s"]
-    if took_s >= INSTANT_S or each["phase"] == "connection":
+def _bar(axes: Axes, row: int, span: dict[Any, Any], transport: Transport) -> None:
+    """Draw a long span as a bar, a short one as a stroke, and a cross where the host ended it."""
+    at = row + CONNECTION_AT
+    begun_s = span["started_s"]
+    took_s = span["ended_s"] - begun_s
+    if took_s >= INSTANT_S or span["phase"] == "connection":
         colour = tint(transport.colour, ELSEWHERE_TINT if transport.needs_push_service else HELD_TINT)
         axes.barh(at, took_s, CONNECTION_HIGH, begun_s, color=colour, linewidth=0, zorder=2)
     ends = [at - CONNECTION_HIGH / 2, at + CONNECTION_HIGH / 2]
     axes.plot([begun_s, begun_s], ends, color=transport.colour, linewidth=1, zorder=3)
-    if not each["succeeded"]:
-        _cross(axes, row, each["ended_s"])
+    if not span["succeeded"]:
+        _cross(axes, row, span["ended_s"])
 
 
 def _cross(axes: Axes, row: int, at_s: float) -> None:
@@ -98,10 +103,10 @@ def _cross(axes: Axes, row: int, at_s: float) -> None:
 
 def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None:
     at = row + SEEN_AT
-    for each in messages.to_dict("records"):
-        axes.plot([each["started_s"], each["ended_s"]], [at, at], color=tint(colour, 0.55), linewidth=1.6, zorder=2)
-        if each["ended_s"] <= SPAN_S:
-            axes.plot(each["ended_s"], at, "o", color=colour, markersize=3.2, zorder=3)
+    for span in messages.to_dict("records"):
+        axes.plot([span["started_s"], span["ended_s"]], [at, at], color=tint(colour, 0.55), linewidth=1.6, zorder=2)
+        if span["ended_s"] <= SPAN_S:
+            axes.plot(span["ended_s"], at, "o", color=colour, markersize=3.2, zorder=3)
 
 
 def _legend(place: Placing, top_in: float) -> None:

@@ -1,8 +1,9 @@
 """What crossed the wire while two people talked, as `python -m loadtests capture` recorded it, and its parts.
 
-TCP may cut a stream anywhere, so its pieces are joined again, and a position has the time of the piece that brought it.
-Every byte belongs to exactly one part of one message (request, response, chunk, WebSocket frame), so that sizes add up
-to what crossed the wire. Leaves out what is not used here of HTTP/1.1 and RFC 6455: trailers, compression, fragments.
+TCP may cut a stream anywhere, so its pieces are joined again; each position has the time of the piece that brought it.
+Every byte belongs to exactly one part of one message (request, response, chunk, WebSocket frame), so the sizes add up
+to what crossed the wire. Leaves out parts of HTTP/1.1 and RFC 6455 that nobody uses here: trailers, compression,
+fragments.
 """
 
 from bisect import bisect_right
@@ -68,7 +69,7 @@ def captures(path: Path = REFERENCE) -> dict[str, Capture]:
 
 
 def from_pieces(slug: str, pieces: list[dict[str, Any]]) -> Capture:
-    """Return the capture that consists of these pieces, each in its direction of its connection."""
+    """Return the capture that consists of these pieces of streams, joined by connection and direction."""
     streams: dict[bool, defaultdict[CapturedConnection, Stream]] = {up: defaultdict(Stream) for up in (True, False)}
     for piece in pieces:
         connection = CapturedConnection(piece["link"], piece["connection"])
@@ -86,7 +87,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WireMessage:
-    """kind: request, response, handshake, chunk (of a streaming response), or frame. up: towards the server."""
+    """A message. kind: request, response, handshake, chunk (of a streaming response) or frame. up: to the server."""
 
     connection: CapturedConnection
     up: bool
@@ -105,15 +106,17 @@ class WireMessage:
 
     @property
     def head(self) -> str:
-        """Its first line; of a frame its opcode, as in `text`."""
+        """The first line; of a frame the opcode's name, such as `text`."""
         first = self.parts[0].data
         return OPCODES.get(first[0] & 0xF, "?") if self.kind == "frame" else first.split(END)[0].decode("latin-1")
 
 
 def wire_messages(capture: Capture) -> list[WireMessage]:
     """Return all messages on all connections of a transport, in the order in which they began."""
-    found = [each for key in capture.connections for each in _messages(key, capture.up[key], capture.down[key])]
-    return sorted(found, key=lambda each: each.at_s)
+    found: list[WireMessage] = []
+    for connection in capture.connections:
+        found += _messages(connection, capture.up[connection], capture.down[connection])
+    return sorted(found, key=lambda message: message.at_s)
 
 
 def _messages(connection: CapturedConnection, up: Stream, down: Stream) -> Iterator[WireMessage]:
@@ -168,7 +171,8 @@ def _chunk(data: bytes, position: int, line_end: int) -> tuple[Part, ...]:
 
 def _frame(data: bytes, position: int) -> tuple[str, tuple[Part, ...]]:
     """Return the frame that begins at a position (RFC 6455, section 5.2), its payload unmasked."""
-    masked, length = bool(data[position + 1] & 0x80), data[position + 1] & 0x7F
+    masked = bool(data[position + 1] & 0x80)
+    length = data[position + 1] & 0x7F
     begin = position + 2
     if extended := {126: 2, 127: 8}.get(length, 0):
         length = int.from_bytes(data[begin : begin + extended])

@@ -1,4 +1,4 @@
-"""The vendor's own client, pusher-js, on networks that let more or less through: what it chose, and what that cost."""
+"""The vendor's own client, pusher-js, on networks that block more or less: what it chose, and what that cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PUBLISHED = b"at_ms"  # in every event that was published, and nowhere else
 
 @dataclass(frozen=True, slots=True)
 class PusherJs:
-    """One client. transport: by the client's own name for it. subscribed_s: since it began to connect.
+    """One client. transport: the client's own name for it. subscribed_s: the time from connecting to the subscription.
 
     latencies_ms: of the messages of each pair, which were published one right after the other.
     """
@@ -31,10 +31,11 @@ class PusherJs:
 
     def per_message(self) -> tuple[float, float]:
         """Return how many requests, and bytes both ways, there were for each message from the first one on."""
-        messages, count = wire_messages(self.capture), sum(map(len, self.latencies_ms))
-        first = next(place for place, each in enumerate(messages) if PUBLISHED in each.content)
-        since = messages[first:]
-        return sum(each.kind == "request" for each in since) / count, sum(each.size for each in since) / count
+        messages = wire_messages(self.capture)
+        published = sum(map(len, self.latencies_ms))
+        first = next(index for index, message in enumerate(messages) if PUBLISHED in message.content)
+        requests = [message for message in messages[first:] if message.kind == "request"]
+        return len(requests) / published, sum(message.size for message in messages[first:]) / published
 
 
 def pusher_js(path: Path = REFERENCE) -> dict[str, PusherJs]:

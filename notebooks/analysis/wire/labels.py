@@ -1,4 +1,4 @@
-"""What a message on the wire means, in the few words that a diagram has room for, whose it is, and what it answers."""
+"""Short labels for messages on the wire, as a diagram needs them; which user a message belongs to, and its request."""
 
 import json
 import re
@@ -39,16 +39,17 @@ def label(message: WireMessage) -> str:
 def page_label(page: Any) -> str:
     """Return the kinds of events in a page, each once; `no` if there are none."""
     with_body = ("typing", "presence")
-    kinds = [f"{each['kind']} {each['body']}" if each["kind"] in with_body else each["kind"] for each in page]
+    kinds = [f"{event['kind']} {event['body']}" if event["kind"] in with_body else event["kind"] for event in page]
     return ", ".join(dict.fromkeys(EVENT_LABELS[kind] for kind in kinds)) or NOTHING
 
 
 def connections_of(user: int, messages: Iterable[WireMessage]) -> set[CapturedConnection]:
     """Return the connections of one user: those that carry their connection's id, their token, or their socket's id."""
     texts: dict[CapturedConnection, bytes] = {}
-    for each in messages:
-        texts[each.connection] = texts.get(each.connection, b"") + b"".join(part.data for part in each.parts)
-    marks, found = {f"connection-{user}".encode()}, set[CapturedConnection]()
+    for message in messages:
+        texts[message.connection] = texts.get(message.connection, b"") + b"".join(part.data for part in message.parts)
+    marks = {f"connection-{user}".encode()}
+    found: set[CapturedConnection] = set()
     for _ in range(3):  # the id leads to the token, and the token to the socket's id
         found = {connection for connection, text in texts.items() if any(mark in text for mark in marks)}
         for connection in found:
@@ -99,11 +100,11 @@ class Exchange:
 
     @property
     def size(self) -> int:
-        return sum(each.size for each in self.messages)
+        return sum(message.size for message in self.messages)
 
     @property
     def content_bytes(self) -> int:
-        return sum(len(each.content) for each in self.messages)
+        return sum(len(message.content) for message in self.messages)
 
     @property
     def overhead_bytes(self) -> int:
@@ -111,10 +112,11 @@ class Exchange:
 
 
 def one_message(capture: Capture) -> Exchange:
-    """Return what brought the first chat message that came alone: with its request, if polled, and its publishing."""
+    """Return the exchange of the first chat message that came alone: its request, if polled, and its publishing."""
     messages = wire_messages(capture)
     found = _first(capture, messages, MESSAGE)
-    posts = [each for each in messages if each.connection.link == PUBLISHING and each.at_s < found.at_s and each.up]
+    before = [message for message in messages if message.at_s < found.at_s]
+    posts = [message for message in before if message.up and message.connection.link == PUBLISHING]
     published = _with_response(messages, posts[-1]) if posts else []
     return Exchange(capture.slug, (*published, *request_of(messages, found), found))
 
@@ -128,10 +130,11 @@ def empty_poll(capture: Capture) -> Exchange:
 
 def _first(capture: Capture, messages: Sequence[WireMessage], wanted: str) -> WireMessage:
     own = connections_of(READER, messages)
-    for each in messages:
-        is_alone = each.content.count(b"kind") <= 1
-        if not each.up and each.at_s >= 0 and each.connection in own and label(each) == wanted and is_alone:
-            return each
+    """Return the reader's first message in the window that has this label and one event at most; raise BrokenRun."""
+    for message in messages:
+        is_received = message.connection in own and not message.up and message.at_s >= 0
+        if is_received and message.content.count(b"kind") <= 1 and label(message) == wanted:
+            return message
     raise BrokenRun(f"the capture of {capture.slug} holds no response that says: {wanted}")
 
 
@@ -139,11 +142,11 @@ def request_of(messages: Sequence[WireMessage], response: WireMessage) -> list[W
     """Return the request of a response; nothing for a message that was pushed."""
     if response.kind != "response":
         return []
-    up = [each for each in messages if each.up and each.connection == response.connection]
-    return [each for each in up if each.at_s <= response.at_s][-1:]
+    up = [message for message in messages if message.up and message.connection == response.connection]
+    return [message for message in up if message.at_s <= response.at_s][-1:]
 
 
 def _with_response(messages: Sequence[WireMessage], request: WireMessage) -> list[WireMessage]:
     """Return a request with its response, which follows on the same connection."""
-    after = [each for each in messages if each.connection == request.connection and each.at_s >= request.at_s]
-    return [request, *[each for each in after if not each.up][:1]]
+    down = [message for message in messages if message.connection == request.connection and not message.up]
+    return [request, *[message for message in down if message.at_s >= request.at_s][:1]]
