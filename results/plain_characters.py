@@ -1,7 +1,7 @@
-"""ASCII for characters that the encoding of standard output lacks, such as Latin-1 for a dash or the line of a table.
+"""ASCII for characters that the encoding of standard output lacks: Latin-1, for example, lacks dashes and table lines.
 
-Without it, one such character ends a command with a UnicodeEncodeError. Standard library only: child processes that
-import nothing else of ours use it too.
+Without this module, one such character ends a command with a UnicodeEncodeError. Standard library only: child processes
+that import nothing else of ours use it too.
 """
 
 import codecs

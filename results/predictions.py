@@ -1,9 +1,9 @@
 """What theory predicts for one transport under one load, given the rates and the delays that the load really had.
 
-The formulas, with their derivations, are in `results.theory`. Leaves out bytes and CPU, which depend on libraries. And
-what is to be noted about a count beside its prediction: a window without upkeep, or a difference that is not chance.
-Teaches that a prediction without an error cannot be tested, and that a short window hides what is rare. A load whose
-messages are bunched or whose users come and go has no remarks on differences.
+The formulas, with their derivations, are in `results.theory`. Remarks name a window that is too short for upkeep, and a
+count that differs from its prediction by more than chance. Teaches that a prediction without an error cannot be tested,
+and that a short window hides rare events. Leaves out bytes and CPU, which depend on libraries, and the differences of
+loads whose messages are bunched or whose users come and go.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from servers.transports import Commands, Reads, Transport
 class Prediction:
     """A load as one client sees it, and what follows from it.
 
-    events_per_s: of all kinds; deliveries_per_s: of those that are counted. commands: how many are sent per delivery.
+    events_per_s: events of all kinds; deliveries_per_s: messages only. commands: how many are sent per delivery.
     round_trip_s: the median time from sending to the acknowledgement. silence_s: after how much silence a client of a
     push service reads; 0 if it sends heartbeats. limit_s: the longest pause of a poller that backs off.
     """
@@ -42,11 +42,11 @@ class Prediction:
 
     @property
     def empty_share(self) -> float | None:
-        """The share of reads with no event since the last one or, if held, during the hold; None if nobody asks."""
-        waits = {Reads.POLL: self.pauses, Reads.HELD: [(self.hold_s, 1.0)]}.get(self.transport.reads)
-        if waits is None:
+        """The share of reads with no event since the last one or, if held, during the hold; None if nobody polls."""
+        if self.transport.reads is Reads.ONCE:
             return None
-        return sum(share * theory.empty_share(self.events_per_s, s + self.round_trip_s) for s, share in waits)
+        waits = self.pauses if self.transport.reads is Reads.POLL else [(self.hold_s, 1.0)]
+        return sum(share * theory.empty_share(self.events_per_s, wait_s + self.round_trip_s) for wait_s, share in waits)
 
     @property
     def pauses(self) -> Sequence[theory.Pause]:
@@ -55,14 +55,14 @@ class Prediction:
 
     @property
     def checks_per_s(self) -> float:
-        """How often one client of a push service makes sure that it lacks nothing."""
+        """How often one client of a push service checks for missed events, by a heartbeat or a read after silence."""
         if self.silence_s:
             return theory.silence_reads_per_s(self.events_per_s, self.silence_s)
         return theory.heartbeat_requests_per_s(self.lease_s) if self.transport.needs_push_service else 0.0
 
     @property
     def reads_per_s(self) -> float:
-        """How often one client requests new events; once, when its connection is opened, counts as never."""
+        """How often one client requests new events; 0 if only when its connection is opened."""
         match self.transport.reads:
             case Reads.POLL:
                 return theory.back_off_requests_per_s(self.pauses, self.round_trip_s)
@@ -89,15 +89,13 @@ PERIODS = 3
 """How many periods of upkeep a window must have, if there is upkeep in it: fewer than OFTEN events in a period."""
 
 OFTEN = 5
-PING_S = 20.0  # of all comparisons: sockets and event streams
-
+PING_S = 20.0  # on sockets and event streams, in all comparisons
 
 UNDESCRIBED = ("bunch_s", "comings_per_s", "restart_at_s", "connections_break")
-"""What a workload has if theory does not describe it: messages all at once, users who come and go."""
-
+"""Theory does not describe a workload that sets one of these: messages all at once, users who come and go."""
 
 Counts = Mapping[str, float]
-"""Columns of a cell, by their names; of several repeats their sums, but for measured_s and room_size."""
+"""Columns of a cell, by their names; of several repeats the sums, except for measured_s and room_size."""
 
 
 def upkeep_period_s(load: Prediction) -> float:
@@ -109,17 +107,20 @@ def upkeep_period_s(load: Prediction) -> float:
 
 
 def remarks(load: Prediction, counts: Counts, workload: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is to be noted about the counts of a workload, whose fields a manifest has."""
-    window_s, needed_s = counts["measured_s"], PERIODS * upkeep_period_s(load)
+    """Yield sentences about counts that theory does not predict. workload: its fields, as a manifest has them."""
+    window_s = counts["measured_s"]
+    needed_s = PERIODS * upkeep_period_s(load)
     if window_s < needed_s and load.events_per_s * needed_s < OFTEN * PERIODS:
         yield f"window too short for upkeep: {window_s:g} s, of which {PERIODS} periods are {needed_s:g} s"
     if any(map(workload.get, UNDESCRIBED)):
         return
-    user_s, delivered = counts["users"] * window_s, counts["delivered"]
+    user_s = counts["users"] * window_s
+    delivered = counts["delivered"]
     per_s = load.reads_per_s + load.checks_per_s
     if per_s:
-        is_periodic = not (load.silence_s or load.limit_s or load.transport.reads is Reads.HELD)
-        periodic, off = int(counts["users"]) * is_periodic, load.round_trip_s * per_s
+        is_random = load.silence_s or load.limit_s or load.transport.reads is Reads.HELD
+        periodic = 0 if is_random else int(counts["users"])
+        off = load.round_trip_s * per_s
         error = theory.count_error(per_s * user_s, off, periodic=periodic, together=int(counts["room_size"]))
         measured = sum(counts[f"requests_{purpose}"] for purpose in ("send", "receive", "upkeep")) / delivered
         yield from _difference("requests each", ".2f", measured, load.requests_per_delivery, error / delivered)

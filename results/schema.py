@@ -24,8 +24,8 @@ KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"
 PERCENTS = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 SAMPLES_MIN = {50: 1, 95: 20, 99: 1_000}
-"""How many deliveries each percentile needs: p99 of 1,000 has ten above it; any number has a median. One of fewer is
-not shown, or with a warning."""
+"""How many deliveries each percentile needs: the p99 of 1,000 has ten above it; any number has a median. A percentile
+of fewer deliveries is not shown, or shown with a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ LOADS = _TABLES["loads"]
 """Table `loads` of shared_store.json: one load on every transport, store and number of workers."""
 
 CROSS_PROCESS = _TABLES["cross_process"]
-"""Table `cross_process`: two servers of one worker each on one store; half of each room is on either."""
+"""Table `cross_process`: two servers of one worker each on one store; each has half of the users of every room."""
 
 APPENDS = _TABLES["appends"]
-"""Table `appends`: what it takes to have a message on the disk, alone."""
+"""Table `appends`: what storing a message takes, with a single sender."""
 
 DEPLOYMENTS = _TABLES["deployments"]
 """Table `deployments` of deployments.json: one load on each deployment, in its own configuration."""
@@ -72,15 +72,15 @@ DEPLOYMENTS = _TABLES["deployments"]
 HOSTED = _TABLES["hosted"]
 """Table `hosted`: one load on every transport and host. Counts are of the window, unless another span is named.
 
-The host counts a cut when it cuts, the users when they notice, milliseconds later. So do not compare the two sides'
-counts of one row exactly: a cut at an end of the window may be in one of them only.
+The host counts a cut when it makes it, the users when they notice it, milliseconds later. So the counts of the two
+sides may differ: a cut at an end of the window may be in only one of them.
 """
 
 TIMELINE = _TABLES["timeline"]
-"""Table `timeline`: the connection of the first user of each. Polling has requests instead of a connection."""
+"""Table `timeline`: the first user's connection on each transport and host; for polling, the requests."""
 
 VICTIMS = _TABLES["victims"]
 """Columns of kills that older records lack: they are read as 0, and nothing is shown of them."""
 
 DRILLS = {"kills": _TABLES["kills"] + VICTIMS, **{name: _TABLES[name] for name in ("fuzz", "soak", "faults")}}
-"""The tables of drills.json; each row has the commit that was drilled, and when its step was over."""
+"""The tables of drills.json; each row has the commit that was tested, and when its step was over."""

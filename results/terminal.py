@@ -1,8 +1,8 @@
 """The console that commands print to, as wide as its output may be, and tables that fit that width.
 
-A terminal has its own width, and COLUMNS overrides it; a pipe or a file is wide enough for every column. In a table the
-least important columns are left out first, and named below it. Numbers are right-aligned and never wrapped or cut; text
-may be wrapped at spaces.
+A terminal has its own width, and COLUMNS overrides it; a pipe or a file is wide enough for every column. A table that
+is too wide leaves out its least important columns, and names them below. Numbers are right-aligned and never wrapped or
+cut; text may be wrapped at spaces.
 """
 
 import csv
@@ -81,7 +81,7 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class FittedTable:
-    """Something to print on a rich console."""
+    """A table for a rich console, which fits its width. notes: paragraphs that are printed below it."""
 
     columns: Sequence[TableColumn]
     rows: Sequence[TableRow]
@@ -149,5 +149,5 @@ class FittedTable:
 
 
 def _total(widths: Sequence[int], gap: int) -> int:
-    """Return how wide columns are together; rich pads the last one too."""
+    """Return how wide columns are together; rich pads the last one too, by one character less."""
     return sum(width + gap for width in widths) - 1

@@ -20,13 +20,13 @@ def uniform_wait_cdf(wait_s: float, interval_s: float) -> float:
     """Return the share of events that a poller sees within `wait_s`: Uniform(0, T).
 
     A Poisson event falls anywhere between two polls with equal probability, and waits for the next: the wait is
-    uniform on (0, T), whatever the rate. (Arrivals that do not anticipate the polls are what makes this exact.)
+    uniform on (0, T), whatever the rate. (This is exact, since the events do not depend on when the polls come.)
     """
     return min(max(wait_s / interval_s, 0.0), 1.0)
 
 
 def uniform_wait_quantile_s(share: float, interval_s: float) -> float:
-    """Return the wait that this share of the events stays below: share x T, so the median is T/2, p95 is 0.95 T."""
+    """Return the wait below which this share of the events stays: share x T, so the median is T/2, p95 is 0.95 T."""
     return share * interval_s
 
 
@@ -53,11 +53,13 @@ def occupied_share(mean: float) -> float:
 def back_off_pauses(rate_per_s: float, interval_s: float, limit_s: float, round_trip_s: float) -> list[Pause]:
     """Return the pauses of a poller that backs off, each with its share of all pauses.
 
-    The pause T is doubled after each empty response, up to a limit, and news resets it. A pause w is followed by an
-    empty response with probability q(w) = exp(-lambda (w + RTT)). So after news 1 pause of T follows, q(T) of 2 T,
-    q(T) q(2 T) of 4 T, and of the longest 1/(1 - q) times as many, since it is followed by itself.
+    The pause T is doubled after each empty response, up to a limit, and a new event resets it to T. A pause w is
+    followed by an empty response with probability q(w) = exp(-lambda (w + RTT)). So for each pause of T there are q(T)
+    of 2 T, q(T) q(2 T) of 4 T, and so on. The longest pause may follow itself: its number is multiplied by 1/(1 - q).
     """
-    pauses, count, pause_s = [], 1.0, interval_s
+    pauses = []
+    count = 1.0
+    pause_s = interval_s
     while pause_s < limit_s:
         pauses.append((pause_s, count))
         count *= empty_share(rate_per_s, pause_s + round_trip_s)
@@ -75,11 +77,11 @@ def back_off_requests_per_s(pauses: Sequence[Pause], round_trip_s: float) -> flo
 
 
 def back_off_wait_quantile_s(share: float, pauses: Sequence[Pause], transit_s: float = 0.0) -> float:
-    """Return the wait that this share of the events stays below, in pauses lengthened by two transits.
+    """Return the wait below which this share of the events stays, in pauses lengthened by two transits.
 
-    An event falls into a pause the more likely, the longer it is, and there anywhere: so the density of the wait x is
-    the share of the pauses above x, divided by their mean. Jitter of up to a half of the pause does not move the
-    median of a poller with one pause.
+    The longer a pause, the more likely an event falls into it, at any moment of it. So the density of the wait x is the
+    share of the pauses above x, divided by their mean. Jitter of up to half the pause does not move the median of a
+    poller with one pause.
     """
     lengths = [(poll_wait_s(pause_s, transit_s), part) for pause_s, part in pauses]
     mean_s = sum(part * length_s for length_s, part in lengths)
@@ -116,7 +118,7 @@ def rearm_wait_quantile_s(share: float, requests_per_s: float, round_trip_s: flo
 
 
 def push_latency_s(transit_s: float, publish_s: float = 0.0) -> float:
-    """Return sender to receiver over open connections: 2 d, plus the transit of the publish to a push service."""
+    """Return the time from sender to receiver over open connections: 2 d, and the transit to a push service."""
     return 2 * transit_s + publish_s
 
 
@@ -126,9 +128,10 @@ def heartbeat_requests_per_s(lease_s: float) -> float:
 
 
 def silence_reads_per_s(rate_per_s: float, silence_s: float) -> float:
-    """Return the reads of one client that reads after so much silence, and again if it lasts.
+    """Return the reads per second of one client that reads after each `silence_s` without an event.
 
-    It is lambda / (exp(lambda T) - 1): the silences before the next event are geometric. Without events it is 1/T.
+    With T = silence_s it is lambda / (exp(lambda T) - 1): the number of such silences before an event is geometric.
+    Without events it is 1/T.
     """
     return rate_per_s / expm1(min(rate_per_s * silence_s, 700.0)) if rate_per_s else 1 / silence_s
 
@@ -141,17 +144,17 @@ def poll_wait_s(interval_s: float, transit_s: float) -> float:
 def count_error(count: float, off: float, *, periodic: int, together: int) -> float:
     """Return the standard error of a count of requests that these formulas predict.
 
-    Of requests at a fixed interval, each of the `periodic` clients makes one more or one less, from a random phase: the
-    variance is at most 1/4. Other requests (periodic is 0) follow random events: the variance of their number is its
-    mean; but the `together` clients of a room follow the same events, so the room counts once. off: by what share the
-    count may be wrong otherwise, since the round trip of a read is taken to be that of a send.
+    Each of the `periodic` clients makes requests at a fixed interval from a random phase, so it may make one more or
+    one less: the variance is at most 1/4. Other requests (periodic is 0) follow random events: the variance of their
+    number is its mean, times `together`, since that many clients of a room follow the same events. off: the relative
+    error of the count that remains, since the round trip of a read is taken to be that of a send.
     """
     random = periodic / 4 if periodic else count * together
     return sqrt(random + (count * off) ** 2)
 
 
 def share_error(share: float, trials: float) -> float:
-    """Return the standard error of a share of independent trials; at least one trial is taken to go either way."""
+    """Return the standard error of a share of independent trials; at least one is taken to differ from the others."""
     likely = min(max(share, 1 / trials), 1 - 1 / trials) if trials > 1 else 0.5
     return sqrt(likely * (1 - likely) / trials)
 
@@ -176,7 +179,7 @@ def function_seconds(held: float, requests_per_s: float, response_s: float) -> f
 def billed_instance_seconds(held: float, concurrency: int) -> float:
     """Return the seconds of instances that one user's hour takes where instances are billed: 3,600 x held / c.
 
-    So many invocations share an instance at best. Where each invocation is billed alone, c is 1.
+    c is the concurrency: how many invocations share an instance at best. Where each invocation is billed alone, c is 1.
     """
     return 3600 * held / concurrency
 
@@ -204,5 +207,7 @@ def frame_overhead_bytes(payload_bytes: int, *, masked: bool) -> int:
 
     Two bytes; none, 2 or 8 more for a length above 125 or 65,535; 4 for the masking key, which clients must send.
     """
-    extended_length = 0 if payload_bytes <= 125 else 2 if payload_bytes <= 0xFFFF else 8
-    return FRAME_HEADER_BYTES + extended_length + (MASKING_KEY_BYTES if masked else 0)
+    header_bytes = FRAME_HEADER_BYTES + (MASKING_KEY_BYTES if masked else 0)
+    if payload_bytes <= 125:
+        return header_bytes
+    return header_bytes + (2 if payload_bytes <= 0xFFFF else 8)

@@ -26,19 +26,18 @@ def pusher_and_serverless(
 ) -> UsageByService:
     """The API as functions, the connections at Pusher, the log in a database. Pusher's frames are not our egress.
 
-    webhooks: whether they say who is there, in place of heartbeats.
+    webhooks: whether Pusher's webhooks tell the API who is connected, instead of heartbeats.
     """
     api, month = measured[ADAPTER], activity.month
-    api = metering.without_heartbeats(api, activity) if webhooks else api
-    egress = api.down_bytes.of(month._replace(deliveries=0.0)) + api.publish_bytes.of(month)
     published = activity.within(activity.online, activity.open_s / DAYS).events
+    messages_per_day = metering.pusher_messages(published, activity.recipients)
+    if webhooks:
+        api = metering.without_heartbeats(api, activity)
+        messages_per_day += metering.presence_messages(activity)
+    egress = api.down_bytes.of(month._replace(deliveries=0.0)) + api.publish_bytes.of(month)
     return {
         host or "vercel": metering.functions(metering.function_seconds(api, activity, assumed), egress, assumed),
-        "pusher": {
-            "messages_per_day": metering.pusher_messages(published, activity.recipients)
-            + (metering.presence_messages(activity) if webhooks else 0.0),
-            "connections": activity.online_at_peak,
-        },
+        "pusher": {"messages_per_day": messages_per_day, "connections": activity.online_at_peak},
         "neon": {"database_cu_h": assumed["database_cu"] * activity.occupied_h},
     }
 
@@ -51,7 +50,8 @@ def separate_websocket_server(
     A command costs a function what the server of Server-Sent Events spent on one: a POST and an append. A server that
     listens to its database never lets it sleep. Leaves out what the store's client adds to that server.
     """
-    command, events = measured[STREAM], activity.month.events
+    command = measured[STREAM]
+    events = activity.month.events
     seconds = metering.in_functions(events, command.cpu_s.event * events, activity, assumed)
     return {
         "vercel": metering.functions(seconds, command.down_bytes.event * events, assumed),
@@ -103,5 +103,5 @@ def bills(
 
 
 def last_free(by_users: BillByUsers, most: int) -> int:
-    """Return up to how many users nothing is paid, 0 to `most`. Expects bills that never fall as users grow."""
+    """Return the largest number of users, 0 to `most`, that is free. Expects bills that never fall as users grow."""
     return bisect_left(range(1, most + 1), True, key=lambda users: by_users(users).usd > 0)

@@ -1,8 +1,8 @@
-"""What N users do in a month, and what a vendor counts of it, by what a run measured.
+"""What N users do in a month, and what a vendor counts of it, from the rates that a run measured.
 
 Teaches which few numbers a bill depends on (how long users are online, how many events they cause, the room size), and
-the three ways to count: Pusher counts a publish and every delivery; a serverless host requests, their CPU time and the
-memory of the instances that they wait in; a server of one's own is counted by the hour.
+three ways to count. Pusher counts a publish and every delivery; a serverless host counts requests, their CPU time and
+the memory of the instances in which they wait; a rented server is paid by the hour.
 Connections, cores and memory_gb are those of the busiest moment. Leaves out storage, log-ins and cold starts.
 """
 
@@ -19,17 +19,17 @@ from servers.transports import Reads
 DAYS = 30
 HOUR_S = 3600.0
 SILENCE_S, LIST_S = 120.0, 100.0
-"""Where webhooks say who is there: when a client reads, and how often the API reads the list of a room's members."""
+"""With webhooks: after how much silence a client reads, and how often the API reads the list of a room's members."""
 GB = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What N users do.
+    """What N users do. Raises ValueError for numbers that cannot be.
 
     room_size: recipients of an event, its sender included. events_per_hour: messages, typing notices and receipts of
-    one user in an hour online. hours_per_day: how long a user is online, within the open_hours in which the chat is in
-    use, and in how many visits. peak: the number of users online at the busiest moment, as a multiple of the mean.
+    one user in an hour online. hours_per_day, visits_per_day: how long a user is online, and in how many visits.
+    open_hours: how long the chat is used in a day. peak: users online at the busiest moment, as a multiple of the mean.
     """
 
     users: int
@@ -103,9 +103,9 @@ def presence_messages(activity: Activity) -> float:
 
 
 def without_heartbeats(measured: Rates, activity: Activity) -> Rates:
-    """Return the adapter's rates if webhooks say who is there, two for each visit, and clients read after silence.
+    """Return the adapter's rates with two webhooks for each visit, and a read after silence, instead of heartbeats.
 
-    CPU time and bytes stay as they were with heartbeats, so a bill is rather too high.
+    CPU time and bytes stay as they were with heartbeats, so a bill is too high rather than too low.
     """
     events_per_s = activity.recipients * activity.events_per_hour / HOUR_S
     webhooks_per_s = 2 * activity.visits_per_day / (activity.hours_per_day * HOUR_S)
@@ -124,11 +124,12 @@ class FunctionSeconds:
 
 
 def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, float]) -> FunctionSeconds:
-    """Return what a transport's API would take as functions.
+    """Return the time that a transport's API would take as functions.
 
-    An ordinary request waits as long as is assumed; a held request or an open connection, while its user is online.
+    An ordinary request waits for the assumed time; a held request or an open connection waits while its user is online.
     """
-    row, month = transports.find(measured.slug), activity.month
+    row = transports.find(measured.slug)
+    month = activity.month
     is_held = row.reads is Reads.HELD or (row.reads is Reads.ONCE and not row.needs_push_service)
     held_open = month.user_s if is_held else 0.0
     return in_functions(measured.requests.of(month), measured.cpu_s.of(month), activity, assumed, held_open)
@@ -137,10 +138,10 @@ def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, 
 def in_functions(
     invocations: float, active: float, activity: Activity, assumed: Mapping[str, float], held_open: float = 0.0
 ) -> FunctionSeconds:
-    """Return the time in functions of so many requests; active and held_open in seconds, over all of them.
+    """Return the time in functions of so many requests. active, held_open: seconds of CPU and of waiting, of all.
 
-    An instance is alive while a request is in it: with few requests in flight, while there is at least one; with many,
-    each instance serves as many at once as is assumed.
+    An instance is alive while it serves a request. With few requests in flight, one instance is alive while there is at
+    least one request; with many, each instance serves the assumed number at once.
     """
     held = invocations * assumed["wait_s_per_request"] + active + held_open
     in_flight = held / activity.open_s
@@ -149,7 +150,7 @@ def in_functions(
 
 
 def functions(seconds: FunctionSeconds, egress_bytes: float, assumed: Mapping[str, float]) -> Usage:
-    """Return the usage of a serverless host, by the meters of both its ways of billing."""
+    """Return the usage of a serverless host, with the meters of both ways in which it bills."""
     return {
         "invocations": seconds.invocations,
         "edge_requests": seconds.invocations,
@@ -161,7 +162,7 @@ def functions(seconds: FunctionSeconds, egress_bytes: float, assumed: Mapping[st
 
 
 def own_server(measured: Rates, activity: Activity, assumed: Mapping[str, float], *, scales_out: bool) -> Usage:
-    """Return the usage of a server of one's own; scales_out: a second process starts when the first is full."""
+    """Return the usage of a rented server; scales_out: whether another process starts when all others are full."""
     at_peak = measured.cpu_s.of(activity.within(activity.online_at_peak, 1.0)) / assumed["core_share_max"]
     processes = max(1, ceil(at_peak)) if scales_out else 1
     gigabytes = (processes * measured.process_bytes + activity.online_at_peak * measured.user_bytes) / GB

@@ -1,7 +1,7 @@
-"""What a month costs: the plans of a service with their limits, and the cheapest that suffices.
+"""What a month costs: the plans of a service with their limits, and the cheapest plan that suffices.
 
-Teaches that a price is a step function of usage: a plan includes some amount of each meter, sells more of it or not,
-and the first limit that is reached decides. Prices come from `prices.toml`, usage from `metering`. Leaves out taxes,
+Teaches that a price is a step function of usage: a plan includes some amount of each meter, and may sell more of it, so
+the first hard limit that is reached decides. Prices come from `prices.toml`, usage from `metering`. Leaves out taxes,
 yearly discounts, and what a vendor grants on request.
 """
 
@@ -47,7 +47,9 @@ class PricePlan:
     def shares(self, usage: Usage) -> dict[str, float]:
         """Return how much of each hard limit is used: 1 is all of it."""
         shares = {meter: usage[meter] / most for meter, most in self.included.items() if meter not in self.unit_usd}
-        return shares | ({CREDIT: self._metered_usd(usage) / self.credit_usd} if self.credit_is_limit else {})
+        if self.credit_is_limit:
+            shares[CREDIT] = self._metered_usd(usage) / self.credit_usd
+        return shares
 
     def _metered_usd(self, usage: Usage) -> float:
         beyond = {meter: max(0.0, usage[meter] - self.included.get(meter, 0.0)) for meter in self.unit_usd}
@@ -58,8 +60,8 @@ class PricePlan:
 class BillItem:
     """What one service costs in a month.
 
-    plan: the cheapest that suffices, or NONE_SUFFICES at infinite cost. limit: the hard limit of this plan that is
-    nearest to full, and its share; empty if it has none. exceeded: which limit rules out the next smaller plan.
+    plan: the cheapest that suffices, or NONE_SUFFICES at infinite cost. limit: the plan's hard limit that is used most,
+    and which share of it is used; empty if it has none. exceeded: the limit that rules out the next smaller plan.
     """
 
     service: str
@@ -80,7 +82,8 @@ class Service:
     def cheapest(self, usage: Usage, *, commercial: bool = False) -> BillItem:
         """Return the cheapest plan that suffices; raises ValueError for usage that lacks a meter or is no amount."""
         self._check(usage)
-        cost = {p.name: p.cost_usd(usage) if p.commercial or not commercial else inf for p in self.plans}
+        allowed = [plan for plan in self.plans if plan.commercial or not commercial]
+        cost = {plan.name: plan.cost_usd(usage) if plan in allowed else inf for plan in self.plans}
         best = min(self.plans, key=lambda plan: cost[plan.name])
         suffices = isfinite(cost[best.name])
         smaller = self.plans[: self.plans.index(best)] if suffices else self.plans
@@ -95,7 +98,7 @@ class Service:
         return BillItem(self.name, best.name, cost[best.name], limit, share, exceeded)
 
     def _check(self, usage: Usage) -> None:
-        meters = frozenset[str]().union(*(plan.meters for plan in self.plans))
+        meters = {meter for plan in self.plans for meter in plan.meters}
         if missing := sorted(meters - usage.keys()):
             raise ValueError(f"{self.name}: expected usage of {', '.join(missing)}, got {', '.join(usage) or 'none'}")
         for meter in meters:
@@ -119,7 +122,7 @@ class Bill:
 
     @property
     def exceeded(self) -> tuple[str, ...]:
-        """Return the limits, as "service: meter", for which something must be paid, or for which nothing suffices."""
+        """Return the exceeded limits, as "service: meter", for which something must be paid or no plan suffices."""
         return tuple(f"{item.service}: {item.exceeded}" for item in self.items if item.usd and item.exceeded)
 
 

@@ -1,8 +1,8 @@
-"""What a transport costs by cause: the counts of a run as rates per event, per delivery and per second online.
+"""The cost of a transport by cause: the counts of a run as rates per event, per delivery and per second online.
 
 Teaches that every count has three causes: events, their deliveries, and users who are online. A run that varies these
-three (`LOADS`) gives one equation for each load, and least squares give the rates. Leaves out what many users share,
-such as responses with several events: so a poller's rates hold only near the loads that they come from.
+three (`LOADS`) gives one equation for each load, and least squares give the rates. Leaves out costs that many users
+share, such as responses with several events: so a poller's rates hold only near the loads that they come from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ COUNTS: Mapping[str, tuple[str, ...]] = {
 
 
 class Causes(NamedTuple):
-    """What a load consists of; user_s: over all users, the seconds online."""
+    """The causes of a load's costs. user_s: the sum over all users of the seconds online."""
 
     events: float
     deliveries: float
@@ -39,7 +39,7 @@ class Causes(NamedTuple):
 class Rate:
     """How much one event, one delivery and one second of one user online add to a count.
 
-    error: the relative error at the load that the rates fit worst.
+    error: the largest relative error at one of the loads.
     """
 
     event: float
@@ -56,7 +56,7 @@ class Rate:
 class Rates:
     """The rates of one transport's API server, and its resident memory: of the process, and of each user online.
 
-    users_max: the most users at once that the run measured; beyond them the rates are an extrapolation.
+    users_max: the most users at once that the run measured; for more users the rates are an extrapolation.
     """
 
     slug: str
@@ -115,8 +115,10 @@ def fitted(causes: Sequence[Causes], counts: Sequence[float]) -> Rate:
     totals = np.asarray(counts, dtype=np.float64)
     weighted = np.asarray(causes) / np.where(totals, totals, 1.0)[:, np.newaxis]
     wanted = np.where(totals, 1.0, 0.0)
-    best, least = np.zeros(3), float(wanted @ wanted)
-    for chosen in (list(subset) for size in (1, 2, 3) for subset in combinations(range(3), size)):
+    best = np.zeros(3)
+    least = float(wanted @ wanted)
+    subsets = [list(subset) for size in (1, 2, 3) for subset in combinations(range(3), size)]
+    for chosen in subsets:
         trial = np.zeros(3)
         trial[chosen] = np.linalg.lstsq(weighted[:, chosen], wanted, rcond=None)[0]
         errors = weighted @ trial - wanted
