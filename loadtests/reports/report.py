@@ -54,24 +54,24 @@ RENTED_NOTE = (
 class Bar(Progress):
     """The progress of a comparison, by the clock: what is being done, and about how long all of it will take."""
 
-    def __init__(self, console: Console, planned: Sequence[Planned]) -> None:
+    def __init__(self, console: Console, plan: Sequence[Planned]) -> None:
         columns = (TextColumn("{task.description:<54}"), BarColumn(), TimeRemainingColumn(compact=True))
         super().__init__(*columns, console=console, transient=True, auto_refresh=False)
-        self._count = len(planned)
+        self._count = len(plan)
         self._begun = 0
         self._done_s = self._each_s = 0.0
         self._since_s = perf_counter()
-        self._task = self.add_task("", total=sum(one.about_s for one in planned))
+        self._task = self.add_task("", total=_about_s(plan))
 
     def show(self, doing: str) -> None:
         """Show what is being done."""
         spent_s = min(perf_counter() - self._since_s, self._each_s)
         self.update(self._task, completed=self._done_s + spent_s, description=doing, refresh=True)
 
-    def extend(self, planned: Sequence[Planned]) -> None:
+    def extend(self, plan: Sequence[Planned]) -> None:
         """Add measurements that are made again."""
-        self._count += len(planned)
-        self.update(self._task, total=(self.tasks[0].total or 0.0) + sum(one.about_s for one in planned))
+        self._count += len(plan)
+        self.update(self._task, total=(self.tasks[0].total or 0.0) + _about_s(plan))
 
     def begin(self, planned: Planned) -> None:
         """Go on to the next measurement."""
@@ -86,7 +86,7 @@ class Bar(Progress):
 
 def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) -> None:
     """Print what is about to be measured, and about how long it takes."""
-    names = ", ".join(dict.fromkeys(label(one.transport) for one in plan))
+    names = ", ".join(dict.fromkeys(label(planned.transport) for planned in plan))
     measured = "Previewed, not measured," if scenario.preview else "Measured"
     console.print(note(f"{scenario.question} {measured} one after the other: {names}."))
     print_duration(console, plan, [scenario])
@@ -97,8 +97,12 @@ def print_duration(console: Console, plan: Sequence[Planned], scenarios: Sequenc
     for scenario in scenarios:
         if scenario.leaves_out:
             console.print(note(f"The scenario {scenario.name} leaves out {scenario.leaves_out}."))
-    minutes, seconds = divmod(round(CHARTS_S + sum(one.about_s for one in plan)), 60)
+    minutes, seconds = divmod(round(CHARTS_S + _about_s(plan)), 60)
     console.print(note(f"This takes about {minutes} min {seconds:02} s. Ctrl-C stops it and keeps what is finished."))
+
+
+def _about_s(plan: Sequence[Planned]) -> float:
+    return sum(planned.about_s for planned in plan)
 
 
 def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> None:

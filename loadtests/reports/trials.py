@@ -43,6 +43,9 @@ class Trial(NamedTuple):
     measure: Callable[[], Row]
     about_s: float = 0.0
 
+    def is_key_of(self, row: Row) -> bool:
+        return all(row[name] == value for name, value in self.key.items())
+
 
 def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: Path, placement: Cores) -> int:
     """Make each trial, and write the record after each; return the exit status: 1 if anything is wrong or missing.
@@ -57,8 +60,8 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
     record |= {"partial": True, **{name: [] for name in tables}}
     path.parent.mkdir(parents=True, exist_ok=True)
     _resume(record, path)
-    due = [each for each in planned if not any(each.key.items() <= row.items() for row in record[each.table])]
-    minutes = sum(each.about_s for each in due) / 60
+    due = [trial for trial in planned if not any(trial.is_key_of(row) for row in record[trial.table])]
+    minutes = sum(trial.about_s for trial in due) / 60
     about = f", about {minutes:.0f} minutes" if minutes else ""
     console.print(f"{len(due)} of {len(planned)} measurements are due{about}.")
     with reserved(placement, console.print):

@@ -75,6 +75,7 @@ class HostedRow:
 
 
 def _over_repeats(name: str, values: Sequence[Any]) -> Any:
+    """Return the value of a column for all repeats: a median, an extreme, or the sum of counts."""
     if name.endswith(("_p50_s", "_p99_s")):
         return median(values)
     if name.endswith("_max_s"):
@@ -149,7 +150,8 @@ class Hosted:
     def evidence(self) -> str:
         """Return what the figures rest on."""
         deliveries = sum(row.figures["delivered"] for row in self.rows.values())
-        loads, times = self.record["workloads"], max(len(row.repeats) for row in self.rows.values())
+        loads = self.record["workloads"]
+        times = max(len(row.repeats) for row in self.rows.values())
         lengths_s = " or ".join(f"{length_s:g} s" for length_s in sorted({load["measured_s"] for load in loads}))
         often = "once" if times == 1 else f"up to {times} times"
         left_out = f"; {wording.counted(self.void, 'void row')} left out" if self.void else ""
@@ -189,7 +191,8 @@ class Hosted:
         transport = transports.find(slug)
         figures = self.row(slug, host).figures
         response_s = 0.0 if isnan(figures["response_p50_s"]) else float(figures["response_p50_s"])
-        requests_per_s, interval_s = 0.0, self.record["workloads"][0]["poll_interval_s"]
+        requests_per_s = 0.0
+        interval_s = self.record["workloads"][0]["poll_interval_s"]
         if transport.commands is Commands.POST:
             requests_per_s += figures["messages"] / (figures["connected"] * figures["measured_s"])
         if transport.reads is Reads.POLL:
