@@ -34,7 +34,7 @@ wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
 # server beside the functions; or move everything to a host that allows long-lived servers. The text recommends Pusher.
 # We built all of it, measured it, and judge each of its claims in [notebook 09](09_which_one_when.ipynb).
 #
-# ## Sixteen words
+# ## Nineteen words
 #
 # | word | what it means here |
 # |---|---|
@@ -50,6 +50,9 @@ wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
 # | open loop | senders keep to their schedule however slow the server is, so that a slow server cannot hide |
 # | cursor | how far a client has read: the number of the last event, and the epoch |
 # | epoch | the identity of a room's log; a new one means that the log was lost, and the client starts again |
+# | transit | one way through the network, from one program to another; a round trip is two |
+# | hold time | for how long, at most, the server holds a long poll back; 25 s here |
+# | heartbeat | a small request, which says only that its user is still there |
 # | lease | for how long a user counts as online after a poll or a heartbeat; an open connection renews it |
 # | knee | the number of users beyond which latency grows without limit, because a resource is saturated |
 # | void | a measurement in which a delivery failed, or the load generator was so late that the figures mean nothing |

@@ -150,6 +150,7 @@ from notebooks.analysis import radio
 from notebooks.analysis.runs import chosen
 
 settings = chosen("conversation")
+assert radio.INACTIVITY_S == 10, "as the text says"
 quiet_s = {slug: radio.in_silence_s(settings, slug) for slug in recorded}
 assert all(radio.while_talking_s(capture) > 0.9 * radio.HOUR_S for capture in recorded.values())
 assert quiet_s["short_polling"] == quiet_s["pusher_adapter"] == radio.HOUR_S

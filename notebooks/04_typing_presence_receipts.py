@@ -35,7 +35,7 @@ wording.Prose(
 # %%
 title = "Pushed news is true when it is seen; polled news is sometimes out of date"
 measure = "From sent to seen: median (ring) to p95; n: the deliveries of a kind, by all transports, in "
-measure += wording.counted(run.repeats, "repeat")
+measure += f"{wording.counted(run.repeats, 'repeat')}; {wording.resolution_note(run)}"
 picture(signals.draw, run, SIGNALS, title, measure)
 
 # %% [markdown]

@@ -241,7 +241,8 @@ for name in (reports.MANAGED, reports.SEPARATE):
     assert cpu_each[name] > 3 * cpu_each[reports.SINGLE] and memory[name] > 3 * memory[reports.SINGLE]
     assert half_ms[name] > 2 * half_ms[reports.SINGLE]
 assert half_ms[reports.SEPARATE] > half_ms[reports.MANAGED]
-print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {len(rows)} windows")
+assert (rows["deployment"].value_counts() == 5).all() and (rows["trials"] == 1).all(), "none void, none repeated"
+print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {len(rows)} windows, none void")
 
 # %% [markdown]
 # Dividing a chat among programs multiplies the work: one program receives a message, another stores it, a third sends

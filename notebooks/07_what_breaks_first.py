@@ -41,17 +41,21 @@ measure = (
 picture(curves.draw, panels, title, measure)
 
 # %% [markdown]
-# Every cell of this run that is void or suspect, with its cause. A load generator that lags by more than 5 ms at p99
-# makes a cell suspect, by more than 20 ms void; so does a sender that falls far behind its schedule. All of these cells
-# belong to this growing load. The void ones show the limit of a transport or of the generator, and give no latency. At
-# three steps the Pusher adapter could not be measured at all, since its servers were too busy.
+# Every cell of this run that is void or suspect, or was not measured, with its cause. A load generator that lags by
+# more than 5 ms at p99 makes a cell suspect, and by more than 20 ms void. A sender that falls far behind its schedule
+# makes it void, too. All of these cells belong to this growing load. The void ones show the limit of a transport or of
+# the generator, and give no latency.
 
 # %%
 from notebooks.analysis.summary import left_out
 
 set_aside = left_out(folder)
 assert set(set_aside["scenario"]) == {"steps"}
-set_aside
+rows = {
+    f"{row['transport']}, {row['point']}, repeat {row['repeat']}": {"verdict": row["verdict"], "cause": row["reason"]}
+    for row in set_aside.to_dict("records")
+}
+wording.table(rows)
 
 # %% [markdown]
 # ## What a connection costs when nothing happens

@@ -4,7 +4,7 @@ The outcome of a transport on a host is judged by a rule, `judge`, never by hand
 lagged too much are left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
@@ -116,12 +116,13 @@ def _times(count: int) -> str:
 @dataclass(frozen=True, slots=True)
 class Hosted:
     """The measurement of every transport on every host. record: how it was measured. rows: by transport and host,
-    without void repeats. void: the number of void rows. timeline: the table of `results.schema.TIMELINE`.
+    without void repeats. doubts: which rows are void or suspect, or were measured again, each with its cause.
+    timeline: the table of `results.schema.TIMELINE`.
     """
 
     record: Mapping[str, Any]
     rows: Mapping[tuple[str, str], HostedRow]
-    void: int
+    doubts: Sequence[str]
     timeline: pd.DataFrame
 
     @property
@@ -154,17 +155,16 @@ class Hosted:
         times = max(len(row.repeats) for row in self.rows.values())
         lengths_s = " or ".join(f"{length_s:g} s" for length_s in sorted({load["measured_s"] for load in loads}))
         often = "once" if times == 1 else f"up to {times} times"
-        left_out = f"; {wording.counted(self.void, 'void row')} left out" if self.void else ""
         return (
             f"{wording.counted(deliveries, 'delivery')}, none lost, none twice, none out of order; "
-            f"{loads[0]['users']} people, {lengths_s} each, {often}{left_out}"
+            f"{loads[0]['users']} people, {lengths_s} each, {often}"
         )
 
     @property
     def circumstances(self) -> str:
         """Return where and with what it was measured."""
         engine = next(iter(self.hosts.values()))["engine"]
-        return f"{records.circumstances(self.record, f'log in {engine}')}."
+        return f"{'; '.join([records.circumstances(self.record, f'log in {engine}'), *self.doubts])}."
 
     def label_of(self, slug: str) -> str:
         """Return a transport's label, with the local stand-in if that served it."""
@@ -227,7 +227,14 @@ def load_hosted(folder: Path) -> Hosted:
         )
         for (slug, host), group in valid.groupby(["transport", "host"])
     }
-    return Hosted(record, by_key, len(rows) - len(valid), timeline)
+    return Hosted(record, by_key, list(_doubts(rows)), timeline)
+
+
+def _doubts(rows: pd.DataFrame) -> Iterator[str]:
+    for row in rows[(rows["verdict"] != "valid") | (rows["trials"] > 1)].to_dict("records"):
+        again = f"measured {row['trials']} times, since the load generator lagged" if row["trials"] > 1 else ""
+        is_valid, name = row["verdict"] == "valid", f"{row['transport']} on {row['host']}, repeat {row['repeat']}"
+        yield f"{name}, {', '.join(filter(None, [again] if is_valid else [row['verdict'], row['reason'], again]))}"
 
 
 def _as_newer(row: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:

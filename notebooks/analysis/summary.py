@@ -14,13 +14,14 @@ from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, paid
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price, remarks_on
 from notebooks.analysis.quantiles import COVERED, medians_ms
-from notebooks.analysis.runs import BrokenRun, Run, load, loads, table_of
+from notebooks.analysis.runs import BrokenRun, Run, load, loads, manifest_of, table_of
 from notebooks.analysis.wording import counted
 from results.schema import CELLS, CELLS_FILE
 from results.terminal import FittedTable, TableRow, columns_of, note
 from servers import transports
 
 COLUMNS = columns_of("summary")
+SET_ASIDE = ("scenario", "point", "transport", "repeat", "verdict", "reason")
 LEGEND = (
     "Each figure is the median of n repeats; below it are the lowest and the highest of so few. "
     f"{COVERED} Gave out: the limit that was reached, and in how many repeats. Each: per delivery."
@@ -45,10 +46,13 @@ def summary(folder: Path) -> Group:
 
 
 def left_out(folder: Path) -> pd.DataFrame:
-    """Return every cell of a run that is void or suspect, with its cause; void cells are charted nowhere."""
+    """Return every cell of a run that is void or suspect, or was measured again or not at all, with its cause."""
     cells = table_of(folder / CELLS_FILE, CELLS)
-    cells = cells[cells["verdict"] != "valid"]
-    return cells[["scenario", "point", "transport", "repeat", "verdict", "reason"]].reset_index(drop=True)
+    again = cells["attempts"] > 1
+    cells.loc[again & (cells["verdict"] == "valid"), "reason"] = "measured again, since the machine was slow"
+    busy = pd.DataFrame(manifest_of(folder).get("overloaded", []), columns=list(SET_ASIDE[:4]), dtype=object)
+    busy = busy.assign(verdict="not measured", reason="the servers were too busy")
+    return pd.concat([cells[again | (cells["verdict"] != "valid")][list(SET_ASIDE)], busy], ignore_index=True)
 
 
 def _row(run: Run, slug: str) -> list[str]:

@@ -47,6 +47,11 @@ def difference(ms: float, resolution_ms: float) -> str:
     return f"{duration(abs(ms))} {'more' if ms > 0 else 'less'}"
 
 
+def resolution_note(run: Run) -> str:
+    """Return which medians of a run may not be told apart."""
+    return f"medians less than {duration(resolution_ms(run)[0.50])} apart are equal, within the generator's error"
+
+
 def amount(value: float) -> str:
     """Write a count or ratio with two or three digits: 0, 0.05, 1.9, 24, 1,250."""
     if value >= 99.5:

@@ -14,7 +14,7 @@ from notebooks.analysis.__main__ import CHARTS, app
 from notebooks.analysis.figures import latency as latency_chart
 from notebooks.analysis.figures import overview, price
 from notebooks.analysis.figures.growth import headline, points
-from notebooks.analysis.figures.style import picture
+from notebooks.analysis.figures.style import picture, sheet
 from notebooks.analysis.quantiles import latency, medians_ms
 from notebooks.analysis.runs import load
 from notebooks.analysis.summary import decision_table
@@ -82,6 +82,12 @@ def test_the_evidence_counts_what_was_left_out_and_names_the_deployment(tmp_path
     )
     run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"], deployment="single-server")))
     assert wording.evidence(run) == "200 deliveries of 40 messages, on single-server"
+
+
+def test_a_number_and_its_unit_stay_on_one_line_of_a_caption() -> None:
+    figure, _ = sheet(1.0, "Title", f"{'word ' * 20}at 100 ms: and {'more ' * 20}of 50 % in 3 s")
+    lines = figure.texts[1].get_text().replace("\N{NO-BREAK SPACE}", "_").split("\n")
+    assert len(lines) > 1 and {"100_ms:", "50_%", "3_s"} <= {word for line in lines for word in line.split()}
 
 
 def test_durations_and_amounts_are_written_with_the_digits_that_matter() -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from loadtests.__main__ import app
 from notebooks.analysis import comparisons, link
 from notebooks.analysis.comparisons import SHORT
-from notebooks.analysis.diff import P50, changes
+from notebooks.analysis.diff import P50, Change, changes
 from notebooks.analysis.figures import curves, marks
 from notebooks.analysis.knees import Step, knees, limit_curves
 from notebooks.analysis.quantiles import Interval, interval
@@ -139,7 +139,7 @@ def test_a_ratio_of_cpu_is_taken_within_each_repeat_so_that_a_slow_machine_cance
     cells = pd.read_csv(folder / CELLS_FILE, keep_default_na=False)
     speed = cells["repeat"].map({0: 1.0, 1: 2.0, 2: 3.0})
     cells["api_cpu_s"] = speed * cells["transport"].map({"short_polling": 2.0, "raw_websocket": 1.0})
-    cells.loc[(cells["transport"] == "raw_websocket") & (cells["repeat"] == 1), "verdict"] = "void"
+    cells.loc[(cells["transport"] == "raw_websocket") & (cells["repeat"] == 0), "verdict"] = "void"
     cells.to_csv(folder / CELLS_FILE, index=False)
     assert comparisons.cpu_ratio(load(folder), "short_polling", "raw_websocket") == Interval(2.0, 2.0, 2.0)
 
@@ -178,6 +178,7 @@ def test_a_latency_that_grew_is_claimed_and_one_within_the_generators_error_is_n
     made = {"machine": dict.fromkeys(("cpu", "cores")), "rows": [{"overall": {"p50_ms": 90.0, "p99_ms": 90.0}}]}
     (tmp_path / "calibration-1.json").write_text(json.dumps(made))
     assert p50_is_claimed(before, after) == {RAW: False, LONG: False}
+    assert not Change(RAW, P50, [1.0, 2.0, 30.0], [20.0, 25.0, 40.0], error=1.0).is_claimed, "the ranges overlap"
 
 
 def test_one_repeat_has_no_range_and_a_void_one_does_not_count(tmp_path: Path) -> None:

@@ -8,7 +8,15 @@ import pytest
 
 from notebooks.analysis import comparisons
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, REQUESTS, price
-from notebooks.analysis.quantiles import UNCALIBRATED_MS, differences, latency, resolution_ms, share_near_mean, table
+from notebooks.analysis.quantiles import (
+    UNCALIBRATED_MS,
+    differences,
+    latency,
+    medians_ms,
+    resolution_ms,
+    share_near_mean,
+    table,
+)
 from notebooks.analysis.runs import load
 from results.schema import MANIFEST
 from tests.support.synthetic_run import SyntheticRun, write
@@ -39,6 +47,9 @@ def test_a_difference_below_the_generators_own_error_may_not_be_claimed(tmp_path
     run = load(write(tmp_path, SyntheticRun(push_s=push_s)))
     assert not differences(run, ["raw_websocket", "long_polling"])["may be claimed"].any()
     assert differences(run, ["raw_websocket", "pusher_adapter"])["may be claimed"].all()
+    printed_ms = medians_ms(run)
+    assert printed_ms["raw_websocket"] == printed_ms["long_polling"] < printed_ms["pusher_adapter"]
+    assert printed_ms["long_polling"] == latency(run, "long_polling").p50.value
 
 
 def test_what_may_be_claimed_follows_from_the_calibration_of_the_runs_machine(tmp_path: Path) -> None:

@@ -93,13 +93,14 @@ def more_complex(evidence: Evidence) -> Observed:
 def scale_yourself(evidence: Evidence) -> Observed:
     measured = load_shared_store(evidence.folder)
     slug = "raw_websocket"
-    alone, one, two = (measured.cpu_us(slug, choice).total.value for choice in (ALONE, ONE_WORKER, TWO_WORKERS))
+    one, two = (measured.cpu_ratio(slug, choice, ALONE) for choice in (ONE_WORKER, TWO_WORKERS))
+    times = [wording.with_limits(found, "{:.1f}".format) for found in (one, two)]
     later_ms = measured.cross_process_ms(slug, ONE_WORKER.store).difference.value
     later = wording.difference(later_ms, resolution_on(evidence.folder, measured.record["machine"])[0.50])
     return Observed(
-        alone < one < two,
-        f"CPU per delivery: {alone:.0f} us alone, {one:.0f} over a shared store, {two:.0f} with a second worker, to "
-        f"whose users the latency is {later}; {measured.evidence}",
+        1 < one.value < two.value,
+        f"CPU per delivery, as a multiple of that of a process alone: {times[0]} over a shared store, {times[1]} with "
+        f"a second worker, to whose users the latency is {later}; {measured.evidence}",
     )
 
 

@@ -38,7 +38,8 @@ def draw(run: Run) -> Figure:
     rows = ceil(len(run.slugs) / columns)
     height_in = rows * (HEADER_IN + PANEL_IN + FOOTER_IN) + (TOP_IN + BOTTOM_IN)
     measure = "Share of deliveries that were seen within a time, counted from when the message was due to be sent"
-    figure, top_in = sheet(height_in, wording.latency_finding(run), f"{measure}\n{wording.evidence(run)}")
+    subtitle = f"{measure}\n{wording.evidence(run)}; {wording.resolution_note(run)}"
+    figure, top_in = sheet(height_in, wording.latency_finding(run), subtitle)
     width_in = (WIDTH_IN - LEFT_IN - MARGIN_IN - GAP_IN * (columns - 1)) / columns
     limits = _limits(run)
     for index, slug in enumerate(run.slugs):

@@ -1,7 +1,7 @@
 """The source document's table, measured: how late each kind of event is seen, and how much of it is still true then.
 
-A line runs from the median (dot) to the 95th percentile, on an axis that shows both 1 ms and 2 s; the number at the
-right is the share that was still true.
+A line runs from the median (ring) to the 95th percentile. The axis is logarithmic, so that a push of 1 ms and a poll
+of 2 s can both be read. The number at the right is the share that was still true.
 """
 
 from collections.abc import Sequence

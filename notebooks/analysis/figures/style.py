@@ -3,6 +3,7 @@
 Figures are made without pyplot: no global state, no window, and the same bytes on every run.
 """
 
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,7 +92,8 @@ def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
 
 
 def _balanced(text: str, longest: int) -> list[str]:
-    """Wrap text into as few lines as possible, of about equal length, so that no single word stands on a last line."""
+    """Wrap text into as few lines as possible, of about equal length; a number and its unit stay on one line."""
+    text = re.sub(r"(?<=\d) (?=(?:ms|s|kB|MB|%)\b|%)", "\N{NO-BREAK SPACE}", text)
     lines = textwrap.wrap(text, longest)
     for width in range(len(text) // len(lines), longest):
         balanced = textwrap.wrap(text, width)
