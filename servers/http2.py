@@ -2,13 +2,16 @@
 
 Teaches what one connection for everything asks of a server: each stream needs limits of its own, since a client that
 takes nothing of one response may read the others. What crosses the wire: RFC 9113. A stream whose reader grants no
-window is waited for, and reset after `stall_s`; so is one whose body does not arrive within `body_s`.
+window is waited for, and reset after `stall_s`; so is one whose body does not arrive within `body_s`. A head over the
+limit is answered 431.
 
 Leaves out WebSockets over HTTP/2 (RFC 8441), which uvicorn lacks. zttp advertises them all the same: that setting is
 taken out, so that browsers open another connection for a WebSocket, with HTTP/1.1.
 """
 
 import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from hyperframe.frame import Frame, SettingsFrame
@@ -30,6 +33,7 @@ class StreamFlow:
         self._cycle = cycle
         self._stall_s = stall_s
         self._has_moved = asyncio.Event()
+        self._stall_timer: asyncio.TimerHandle | None = None
         self.watch = Watch()
 
     @property
@@ -37,44 +41,64 @@ class StreamFlow:
         return self._connection.write_paused or self._is_full
 
     @property
+    def unsent_bytes(self) -> int:
+        return self._cycle.stream.pending_bytes or 0
+
+    @property
     def _is_full(self) -> bool:
-        return not self._cycle.disconnected and (self._cycle.stream.pending_bytes or 0) > HIGH_WATER_LIMIT
+        return not self._cycle.disconnected and self.unsent_bytes > HIGH_WATER_LIMIT
 
     async def drain(self) -> None:
-        """Wait until there is room; reset the stream when its client has granted nothing for `stall_s`."""
-        while self._is_full:
-            self._has_moved.clear()
-            try:
-                async with asyncio.timeout(self._stall_s):
-                    await self._has_moved.wait()
-            except TimeoutError:
-                self._cycle.abort_stream()
-                self._cycle.message_event.set()
+        """Wait until there is room, or the stream has ended."""
+        self.watch_stall()
+        try:
+            while self._is_full:
+                self._has_moved.clear()
+                await self._has_moved.wait()
+        finally:
+            self._stop_watching()
         await self._connection.drain()
+
+    def watch_stall(self, unsent_before: float = float("inf")) -> None:
+        """Reset the stream when its client has granted nothing since the last look, unless all is sent."""
+        unsent = self.unsent_bytes
+        if unsent >= unsent_before:
+            self._cycle.abort_stream()
+            self._cycle.message_event.set()
+            self.wake()
+        elif unsent:
+            self._stall_timer = asyncio.get_running_loop().call_later(self._stall_s, self.watch_stall, unsent)
 
     def wake(self) -> None:
         self._has_moved.set()
 
     def leave(self) -> None:
         """Note that the client waits for this response no more."""
+        self._stop_watching()
         self.watch.gone()
         self.wake()
+
+    def _stop_watching(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
 
 
 class LimitedHttp2(LimitedConnection, ZttpH2Protocol):
     """One connection, with limits for each of its streams."""
 
     _has_greeted = False
+    _unread: Sequence[StreamFlow] = ()  # of responses that are complete, but not sent
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        for flow in self._flows():
+        for flow in (*self._flows(), *self._unread):
             flow.leave()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         for flow in self._flows():
             flow.wake()
+        self._unread = [flow for flow in self._unread if flow.unsent_bytes]
 
     def flush(self) -> None:
         """Send what is queued; at first, our settings, without the one that would promise WebSockets."""
@@ -85,6 +109,12 @@ class LimitedHttp2(LimitedConnection, ZttpH2Protocol):
             self.transport.write(_without_websockets(self.conn.data_to_send()))
 
     def handle_request(self, event: Any) -> None:
+        head_bytes = len(event.path) + len(event.query) + sum(len(name) + len(value) for name, value in event.headers)
+        if head_bytes > self.limits.head_bytes_max:
+            stream = self.conn.stream(event.stream_id)
+            stream.send_response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, [])
+            stream.end_message()
+            return
         super().handle_request(event)
         cycle: Any = self.cycles[event.stream_id]
         cycle.flow = flow = StreamFlow(cycle, self.limits.stall_s)
@@ -94,6 +124,13 @@ class LimitedHttp2(LimitedConnection, ZttpH2Protocol):
             cycle.message_event.set()
         else:
             self.loop.call_later(self.limits.body_s, _abort_unfinished, cycle)
+
+    def on_response_complete(self, stream_id: int) -> None:
+        cycle: Any = self.cycles.get(stream_id)
+        super().on_response_complete(stream_id)
+        if cycle is not None and cycle.flow.unsent_bytes:
+            cycle.flow.watch_stall()
+            self._unread = [*self._unread, cycle.flow]
 
     def handle_rst_stream(self, event: Any) -> None:
         cycle: Any = self.cycles.get(event.stream_id)

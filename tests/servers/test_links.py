@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, Event, RemoteSettingsChanged, StreamEnded, StreamReset
+from h2.events import DataReceived, Event, RemoteSettingsChanged, ResponseReceived, StreamEnded, StreamReset
 from h2.settings import SettingCodes
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -48,12 +48,16 @@ class Peer:
         self._reader, self._writer = reader, writer
         self._events: list[Event] = []
 
-    def request(self, path: str, has_body: bool = False) -> int:
+    def request(self, path: str, has_body: bool = False, cookie: str = "") -> int:
         """Queue a request; return its stream."""
         number = self.protocol.get_next_available_stream_id()
         fields = [(":method", "POST" if has_body else "GET"), (":authority", "localhost"), (":path", path)]
-        self.protocol.send_headers(number, [*fields, (":scheme", "https")], end_stream=not has_body)
+        self.protocol.send_headers(number, [*fields, (":scheme", "https"), ("cookie", cookie)], end_stream=not has_body)
         return number
+
+    def has(self, kind: type[Event], stream_id: int) -> bool:
+        """Return whether an event of a kind has come for a stream."""
+        return any(isinstance(event, kind) and getattr(event, "stream_id", None) == stream_id for event in self._events)
 
     async def send(self) -> None:
         self._writer.write(self.protocol.data_to_send())
@@ -88,6 +92,9 @@ async def connected(made: list[int], left: asyncio.Event) -> AsyncIterator[Peer]
 
         return StreamingResponse(chunks())
 
+    async def page(_: Request) -> Response:
+        return Response(CHUNK + b"more than a window")
+
     async def held(request: Request) -> Response:
         with suppress(ClientDisconnect), CancelOnDisconnect(request.scope):
             await asyncio.Event().wait()
@@ -97,7 +104,12 @@ async def connected(made: list[int], left: asyncio.Event) -> AsyncIterator[Peer]
     async def echo(request: Request) -> Response:
         return Response(await request.body())
 
-    routes = [Route("/flood", flood), Route("/held", held), Route("/echo", echo, methods=["GET", "POST"])]
+    routes = [
+        Route("/flood", flood),
+        Route("/page", page),
+        Route("/held", held),
+        Route("/echo", echo, methods=["GET", "POST"]),
+    ]
     app = Starlette(routes=routes)
     app.state.wire = WireBytes()
     context = client_tls_context()
@@ -108,15 +120,23 @@ async def connected(made: list[int], left: asyncio.Event) -> AsyncIterator[Peer]
         writer.transport.abort()
 
 
-async def test_a_stream_whose_reader_grants_no_window_is_reset_and_the_others_are_served() -> None:
+@pytest.mark.parametrize("path", ["/flood", "/page"])
+async def test_a_stream_whose_reader_grants_no_window_is_reset_and_the_others_are_served(path: str) -> None:
     made: list[int] = []
     async with connected(made, asyncio.Event()) as peer:
-        flooded, echoed = peer.request("/flood"), peer.request("/echo")
-        await peer.until(StreamEnded, echoed)
-        reset = await peer.until(StreamReset)
-        assert reset.stream_id == flooded
+        flooded = peer.request(path)
+        async with asyncio.timeout(DEADLINE_S):
+            while not peer.has(StreamReset, flooded):
+                await peer.until(StreamEnded, peer.request("/echo"))
         assert len(made) < CHUNKS / 100
         await peer.until(StreamEnded, peer.request("/echo"))
+
+
+async def test_a_head_over_the_limit_is_answered_431_and_the_next_request_is_served() -> None:
+    async with connected([], asyncio.Event()) as peer:
+        response = await peer.until(ResponseReceived, peer.request("/echo", cookie="x" * LIMITS.head_bytes_max))
+        assert dict(response.headers)[":status"] == "431"
+        await peer.until(StreamEnded, peer.request("/echo", cookie="x" * (LIMITS.head_bytes_max // 2)))
 
 
 async def test_a_reset_of_a_stream_cancels_its_request() -> None:
