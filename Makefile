@@ -37,7 +37,7 @@ STALE := $(shell for group in $(GROUPS); do \
 .PHONY: $(STALE)
 
 # A comparison over TLS or HTTP/2 (`--link h2`, `--scenario link`, `handshakes` or `proxy`) needs more than one in the clear.
-LINKS := $(if $(filter link handshakes proxy --link --link=%,$(ARGS)),$(STAMP)links)
+LINKS := $(if $(filter link handshakes proxy --link --link=%,$(subst --scenario=,,$(ARGS))),$(STAMP)links)
 
 # Setup installs as root where it must: in containers, whose only user that often is. Jupyter asks to be told.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
