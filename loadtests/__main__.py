@@ -55,7 +55,6 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-# The options, by the names of `compare`'s parameters; a comparison's defaults stand in its scenario.
 RecordFolder = Annotated[Path, typer.Option(help="Folder for the record.", callback=writable)]
 Slugs = Annotated[list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")]
 Quick = Annotated[bool, typer.Option(help="Once, with small numbers: a preview.")]

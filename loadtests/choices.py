@@ -17,7 +17,8 @@ from loadtests.targets.target import DeployedServers, OurServers
 from servers.deploy import deployments, engines
 from servers.transports import Transport, find
 
-AUTO, GENERATORS_MAX = "auto", 64
+AUTO = "auto"
+GENERATORS_MAX = 64
 ON_ANOTHER_LINK = ("conversation", "busy", "idle")
 NEEDED_BY_TLS = ("h2", "trustme", "zttp")
 OPTIONS = {"room_size": "room-size", "rate_per_s": "rate", "measured_s": "seconds", "poll_interval_s": "poll"}
@@ -25,7 +26,7 @@ OPTIONS = {"room_size": "room-size", "rate_per_s": "rate", "measured_s": "second
 
 
 def choose_target(deployment: str, store: StoreChoice) -> OurServers:
-    """Return what is to be measured: a deployment, or the servers alone if none is named."""
+    """Return the target of the measurement: a deployment, or the servers alone if none is named."""
     if deployment and store != DEFAULT_STORE:
         raise ValueError(f"--deployment {deployment} has its own store and processes: leave out --store and --workers")
     if packages := store.missing:
@@ -121,5 +122,6 @@ def check_loads(
             raise ValueError(f"--users {load.users} is not a multiple of --generators {generators}: share them evenly")
         target.check(load)
     if not any(scenario.planned(chosen) for scenario in scenarios):
-        first, names = scenarios[0], ", ".join(row.slug for row in chosen)
-        raise ValueError(f"--scenario {first.name} asks about {', '.join(first.transports)} only; got {names}")
+        names = ", ".join(row.slug for row in chosen)
+        expected = ", ".join(scenarios[0].transports)
+        raise ValueError(f"--scenario {scenarios[0].name} asks about {expected} only; got {names}")

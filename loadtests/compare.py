@@ -145,7 +145,7 @@ class Run:
                 yield cell
 
     def _measured_while_slow(self, plan: Sequence[Planned]) -> list[Planned]:
-        """Return what is to be measured again, within ATTEMPTS_MAX and REPEATED_MAX."""
+        """Return the measurements to repeat, within ATTEMPTS_MAX and REPEATED_MAX."""
         attempts = self.folder.attempts
         slow = self.folder.slow_cells()
         repeated = sum(attempts.values()) - len(attempts)

@@ -45,7 +45,7 @@ class Summary:
 
     @property
     def table(self) -> FittedTable:
-        """The deliveries of each kind, and what is to be noted about them."""
+        """The deliveries of each kind, and notes on them."""
         rows = []
         for row in self.kinds:
             counts = (row.actions, row.expected, row.delivered, row.expected - row.delivered)

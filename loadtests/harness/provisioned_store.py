@@ -24,7 +24,7 @@ READY_S = 40.0  # longer than an engine may take to start
 class StoreChoice:
     """A scheme, whose engine is then started here, or the URL of an engine that runs; and the number of workers.
 
-    Raises ValueError if there is no such store, or if so many processes cannot share it.
+    Raises ValueError if there is no such store, or if several processes cannot share it.
     """
 
     store: str = EMBEDDED

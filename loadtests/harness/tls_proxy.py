@@ -1,7 +1,7 @@
 """nginx before a server, where TLS and HTTP/2 usually end: its work is counted apart from the server's.
 
-What crosses the wire: TLS 1.3 with HTTP/2 to nginx, and HTTP/1.1 in the clear from there to the server, by the site
-`servers/deploy/nginx/http2.conf`. Leaves out a core of its own: nginx shares the servers', so the two sum up.
+What crosses the wire: TLS 1.3 with HTTP/2 to nginx, and HTTP/1.1 without TLS from nginx to the server, as the site
+`servers/deploy/nginx/http2.conf` has it. nginx shares the servers' core, so the CPU times of the two add up.
 """
 
 import shutil

@@ -1,9 +1,9 @@
 """The schedule of every user's actions: fixed before the first message is sent, and the same for every transport.
 
-Teaches two things that make a load honest. An open loop: the moments do not depend on how fast the server responds, so
-a stalled server cannot slow its senders down and so hide its stall (coordinated omission). And Poisson: a periodic
-sender would be in step with the polls. Each kind of action has a stream of random numbers of its own, so that adding
-one leaves the others as they were. Pure: a seed goes in, moments come out.
+Teaches two things that make a load honest. First, an open loop: the moments do not depend on how fast the server
+responds, so a stalled server cannot hide its stall by slowing its senders down (coordinated omission). Second, Poisson
+processes: a periodic sender would be in step with the polls. Each kind of action has a stream of random numbers of its
+own, so that adding one leaves the others as they were. Pure: a seed goes in, moments come out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ ABSENT_S = (1.0, 3.0)
 
 
 class ScheduledAction(NamedTuple):
-    """An action of a user, in seconds from the load's start; body: of typing and presence, as in their events."""
+    """An action of a user. moment_s: from the load's start. body: as in the event, of typing and presence only."""
 
     moment_s: float
     kind: Kind
@@ -51,7 +51,7 @@ def schedule(workload: Workload, user: int) -> list[ScheduledAction]:
 def poisson_s(stream: str, seed: int, user: int, rate_per_s: float, length_s: float) -> Iterator[float]:
     """Yield the moments of one kind of action, in seconds from the load's start, up to its length; never at rate 0.
 
-    The gaps are exponential, which has no memory: so the first gap is the random phase as well.
+    The gaps are exponential, and so without memory: the first gap is the random phase as well.
     """
     if not rate_per_s:
         return

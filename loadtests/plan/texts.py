@@ -13,7 +13,7 @@ WORD = re.compile(r"[A-Za-z]+'?[a-z]*[.,;?!]?")  # no examples, no grammar, noth
 
 
 def text_of(length: int, seed: str) -> str:
-    """Return a passage of so many characters, each of one byte, that the seed draws."""
+    """Return a passage of `length` characters, each of one byte, chosen at random by the seed."""
     prose = _prose()
     begin = Random(seed).randrange(len(prose) - length)
     return prose[begin : begin + length]

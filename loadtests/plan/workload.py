@@ -16,16 +16,15 @@ PLAIN, TLS, H2 = "plain", "tls", "h2"
 LINKS = (PLAIN, TLS, H2)
 """How users reach the servers: as `servers.links` has it."""
 
-USERS_PER_S = 100  # faster, and the ramp measures log-ins instead of letting users in
+USERS_PER_S = 100  # with more, the servers' log-ins limit the ramp
 START_STOP_S = 2.7
-"""What starting and stopping a cell takes. It is the time of the whole cell, less ramp, warm-up, window and a poller's
-last poll. The value is the median of five transports (2.0 to 3.6 s). They were measured in a default comparison, on two
-cores at real-time priority."""
+"""The time to start and stop a cell: that of the whole cell without ramp, warm-up, window and a poller's last poll. The
+value is the median of five transports (2.0 to 3.6 s) in a default comparison, on two cores at real-time priority."""
 CHARTS_S = 6.0  # what that comparison took beyond its cells: the command's own start, and the charts
-DRAIN_S = 5.0  # many times what the last delivery takes on any transport
-HOLD_S = 25.0  # for how long the servers hold a long poll, at most
-LEASE_S = 30.0  # for how long a heartbeat keeps somebody online
-SILENCE_S = 4 * LEASE_S  # after which users read who send no heartbeats
+DRAIN_S = 5.0  # many times as long as the last delivery takes on any transport
+HOLD_S = 25.0  # how long the servers hold a long poll, at most
+LEASE_S = 30.0  # how long a heartbeat keeps a user online
+SILENCE_S = 4 * LEASE_S  # after so much silence a user reads who sends no heartbeats
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = tomllib.loads(Path(__file__).with_name("options.toml").read_text("utf-8"))
 """The fields of a workload that are command-line options, too: the label, the meaning and the least value of each."""
@@ -36,15 +35,13 @@ class Workload:
     """One load. Rooms are filled one after the other, so the last may be smaller.
 
     point: its name among the loads of its scenario; empty if it is the only one. link: one of LINKS. proxy: 1 if the
-    link ends in nginx, before a server in the clear. one_way_delay_s: what each direction of the clients' links is
-    delayed by; push_link_delay_s: the same for the link from the API to the push service. webhooks: 1 if that service
-    says who is there, 0 if users send heartbeats. joins_per_s: how many users arrive per second, before the barrier.
-    The others are explained in options.toml. What is on or off is a number too, 1 or 0, since every option of the
-    command line but `link` is one.
+    link ends in nginx, in front of a server without TLS. one_way_delay_s: the delay of each direction of the clients'
+    links; push_link_delay_s: the same for the link from the API to the push service. webhooks: 1 if that service
+    reports who is connected, 0 if users send heartbeats. joins_per_s: how many users join per second. The other fields
+    are explained in options.toml. A switch is a number too, 1 or 0, like every option of the command line but `link`.
 
     Everybody sends once while users still join, so that no connection is cold. The senders warm up for one poll
-    interval before the window opens: until every poller has polled once while messages flow, more responses are empty
-    than later.
+    interval before the window opens, so that every poller has polled once: the first polls are empty more often.
     """
 
     point: str = ""
@@ -91,7 +88,7 @@ class Workload:
 
     @property
     def users_return(self) -> bool:
-        """Whether users whose connection breaks open it again, and try for long to have an action acknowledged."""
+        """Whether users whose connection breaks open it again, and repeat an action more often until acknowledged."""
         return bool(self.connections_break or self.restart_at_s)
 
     @property
@@ -113,17 +110,18 @@ class Workload:
 
     def _actions(self) -> list[str]:
         """What users do, and for how long: phrases of the summary."""
-        also = {"typing": self.typing_per_s, "receipts": self.receipts_per_s, "comings": self.comings_per_s}
-        paces = [f"{rate:g} {what}" for what, rate in {"messages": self.rate_per_s, **also}.items() if rate]
+        rates = {"messages": self.rate_per_s, "typing": self.typing_per_s}
+        rates |= {"receipts": self.receipts_per_s, "comings": self.comings_per_s}
+        actions = ", ".join(f"{rate:g} {what}" for what, rate in rates.items() if rate)
         return phrases(
-            (f"{', '.join(paces)} a second each", True),
+            (f"{actions} a second each", True),
             (f"bunched every {self.bunch_s:g} s", self.bunch_s),
             (f"a restart after {self.restart_at_s:g} s", self.restart_at_s),
             (f"{self.measured_s:g} s measured", True),
         )
 
     def _polls(self) -> list[str]:
-        """When pollers ask: phrases of the summary."""
+        """When and how pollers poll: phrases of the summary."""
         most = f" to {self.poll_limit_s:g}" if self.poll_limit_s else ""
         return phrases(
             (f"a poll every {self.poll_interval_s:g}{most} s", True),
@@ -145,9 +143,9 @@ class Workload:
     def problem(self) -> str:
         """Which option has a value that no load can have, what is expected and what came; empty if none has."""
         for name, option in OPTIONS.items():
-            value, least = getattr(self, name), option["least"]
-            if not least <= value < inf:
-                expected = f"expected a number of at least {least:g}, got {value:g}"
+            value = getattr(self, name)
+            if not option["least"] <= value < inf:
+                expected = f"expected a number of at least {option['least']:g}, got {value:g}"
                 return f"--{name.replace('_', '-')} ({option['label']}): {expected}"
         return ""
 

@@ -106,7 +106,7 @@ def _about_s(plan: Sequence[Planned]) -> float:
 
 
 def print_cells(console: Console, cells: Sequence[Cell], scenario: Scenario) -> None:
-    """Print a table for each load, and beneath them how to read them."""
+    """Print a table for each load, and below the tables how to read them."""
     for load in scenario.workloads:
         heading = PREVIEW_LABEL if scenario.preview else load.point
         console.print(note(f"\n{heading + ': ' if heading else ''}{load.summary}\n"))

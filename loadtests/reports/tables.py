@@ -14,7 +14,7 @@ def opened(path: Path, mode: str) -> TextIO:
 
 
 def write_rows(path: Path, mode: str, rows: Iterable[Sequence[object]]) -> None:
-    """Write rows, after those that are there if the mode is "a"."""
+    """Write rows into a table: a new one if the mode is "w", after the last row if it is "a"."""
     with opened(path, mode) as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 

@@ -72,7 +72,7 @@ def interval(repeats: Sequence[float]) -> Interval:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """The delivery latency of one transport: n deliveries of so many messages, and its percentiles in ms, by share."""
+    """The delivery latency of one transport: deliveries, messages, and percentiles in ms by share (0.5: the median)."""
 
     slug: str
     label: str

@@ -27,7 +27,8 @@ CONCURRENCIES = (1, 4, 10, 100)
 """How many invocations one instance may serve at once; no vendor publishes a figure."""
 CUTS = ("timeouts", "cut_streams", "cut_sockets")
 LEAST = ("repeat", "users", "connected", "max_duration_s", "concurrency", "cold_start_min_s")
-"""Columns of which the least counts; all others that are no percentile or longest time are added up over repeats."""
+"""Columns whose least value counts over repeats. Of percentiles it is the median, of longest times the largest; all
+other columns are added up."""
 
 
 class Outcome(StrEnum):

@@ -45,10 +45,10 @@ def pusher_and_serverless(
 def separate_websocket_server(
     measured: Measured, activity: Activity, assumed: Mapping[str, float], host: str
 ) -> UsageByService:
-    """Commands as functions, connections at servers of one's own, the log in a database between them.
+    """Commands as functions, connections at a rented server, the log in a database between them.
 
-    A command costs a function what the server of Server-Sent Events spent on one: a POST and an append. A server that
-    listens to its database never lets it sleep. Leaves out what the store's client adds to that server.
+    A command costs a function as much as it cost the server of Server-Sent Events: a POST and an append. A server that
+    listens to its database never lets the database sleep. Leaves out the cost of the store's client on that server.
     """
     command = measured[STREAM]
     events = activity.month.events

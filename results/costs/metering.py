@@ -76,7 +76,7 @@ class Activity:
         return self.open_s / HOUR_S * theory.occupied_share(self.online)
 
     def within(self, online: float, seconds: float) -> Causes:
-        """Return events, deliveries and user-seconds while so many users are online for so long."""
+        """Return events, deliveries and user-seconds of a number of users who are online for some seconds."""
         events = online * self.events_per_hour / HOUR_S * seconds
         return Causes(events, events * self.recipients, online * seconds)
 

@@ -70,7 +70,7 @@ class Rates:
 
 
 def rates(folder: Path, slug: str) -> Rates:
-    """Read a run's cells and return a transport's rates; raises ValueError when the run lacks one of LOADS."""
+    """Read a run's cells and return a transport's rates; raises ValueError if one of LOADS or of COUNTS is missing."""
     slug = transports.find(slug).slug
     cells = pd.read_csv(folder / CELLS_FILE)
     cells = cells[(cells["transport"] == slug) & (cells["verdict"] != "void")]
@@ -113,6 +113,7 @@ def fitted(causes: Sequence[Causes], counts: Sequence[float]) -> Rate:
     With three causes every subset of them can be tried, so no solver for constraints is needed.
     """
     totals = np.asarray(counts, dtype=np.float64)
+    # Each load's equation is divided by its count: so 1 is wanted, and an error is a relative one (0 for no count).
     weighted = np.asarray(causes) / np.where(totals, totals, 1.0)[:, np.newaxis]
     wanted = np.where(totals, 1.0, 0.0)
     best = np.zeros(3)

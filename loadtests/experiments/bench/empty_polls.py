@@ -29,7 +29,7 @@ class Pollers:
         self._due = self._responses = 0
 
     def polls_per_cpu_s(self, polls: int) -> float:
-        """Send so many polls in all; raises Void if a response holds an event."""
+        """Send a number of polls, over all connections together; raises Void if a response holds an event."""
         self._due = polls
         self._responses = 0
         before_s = self._server.cpu_s()

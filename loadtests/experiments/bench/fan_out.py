@@ -55,7 +55,7 @@ class FanOutRoom:
         self._crowd.run_for(LINGER_S, self._on_message)
 
     def deliveries_per_cpu_s(self, messages: int, in_flight: int) -> float:
-        """Publish, with at most so many messages in flight; raises Void unless each connection gets each once."""
+        """Publish messages, at most `in_flight` at once; raises Void unless each connection gets each message once."""
         self._publish(WARM_UP, in_flight)
         before_s = self._server.cpu_s()
         self._publish(messages, in_flight)

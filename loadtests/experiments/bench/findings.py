@@ -87,7 +87,7 @@ def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> BenchFi
 
 
 def show(console: Console, findings: Sequence[BenchFinding]) -> None:
-    """Print the table, and a note on each figure beneath it."""
+    """Print the table, and below it a note on each figure."""
     console.print(f"\n{cores().label}\n", markup=False)
     console.print(FittedTable(COLUMNS, list(map(_row, findings)), list(filter(None, map(_note, findings)))))
 

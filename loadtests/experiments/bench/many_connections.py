@@ -38,7 +38,7 @@ class CrowdCost(NamedTuple):
 
 
 def crowd_cost(transport: Transport, connections: int) -> CrowdCost:
-    """Return what so many connections cost, idle and with one message; raises Void unless each gets it once."""
+    """Return what the connections cost, idle and with one message; raises Void unless each gets the message once."""
     require_files(connections + connections // ROOM_SIZE)
     with chat_server(transport.slug, "--hold", HOLD_S) as server, calls.api_client(server.address) as client:
         before_bytes = server.resident_bytes()

@@ -28,7 +28,7 @@ SAME_MACHINE = ("name", "cpu", "cores")
 
 @dataclass(frozen=True, slots=True)
 class ErrorQuantiles:
-    """The error of some deliveries, in ms: of half of them it was above p50, of one in a hundred above p99."""
+    """The error of n deliveries, in ms: half of them had more than p50, one in a hundred more than p99."""
 
     n: int
     p50_ms: float
@@ -58,12 +58,12 @@ def errors_ms(deliveries: Iterable[Delivery], log: StubLog, delays_ms: Sequence[
 
 
 def error_of(errors: Sequence[float]) -> ErrorQuantiles:
-    """Sum up the errors of some deliveries; nan without any."""
+    """Return the quantiles of the errors of some deliveries; nan without any."""
     return ErrorQuantiles(len(errors), percentile(errors, 50), percentile(errors, 99))
 
 
 def row_of(transport: str, users: int, verdict: str, errors: Mapping[float, Sequence[float]]) -> CalibrationRow:
-    """Sum up one load, all delays together and each by itself."""
+    """Return the quantiles of one load, for all delays together and for each delay."""
     by_delay = {f"{delay:g}": error_of(of_delay) for delay, of_delay in errors.items() if of_delay}
     overall = error_of([error for of_delay in errors.values() for error in of_delay])
     return CalibrationRow(transport, users, verdict, overall, by_delay)

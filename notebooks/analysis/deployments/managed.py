@@ -68,7 +68,7 @@ def minutes_a_day(run: Run, messages: float) -> float:
 def counting(folder: Path, messages: float, connections: int) -> wording.Prose:
     """Return the vendor's count for each load, by measurement and by rule, and what a plan of a day's messages allows.
 
-    connections: how many the plan allows, each of which is a user's.
+    connections: how many the plan allows; each user has one.
     """
     rows = {}
     for name in COUNTED:

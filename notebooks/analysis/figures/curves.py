@@ -143,7 +143,7 @@ def _curve(axes: Axes, curve: Curve, aside_in: float) -> None:
 
 
 def _crosses(axes: Axes, full: Sequence[Curve]) -> None:
-    """Mark at the top, one beneath the other, where the servers of a curve were full."""
+    """Mark at the top, one below the other, where the servers of a curve were full."""
     for rank, curve in enumerate(full):
         for x in curve.crossed:
             (cross,) = axes.plot(x, 1 - CROSS_STEP * rank, "x", markersize=7, markeredgewidth=2, color=curve.colour)
