@@ -211,7 +211,8 @@ def hosted(
     """Measure what a serverless host does to each transport, and what it bills; takes about two hours, and resumes."""
     try:
         chosen = choose_transports(transport or [], OurServers())
-        if webhooks and (others := [row.slug for row in chosen if not row.needs_push_service]):
+        others = [row.slug for row in chosen if not row.needs_push_service]
+        if webhooks and others:
             raise ValueError(f"--webhooks: {', '.join(others)} have no push service; name --transport pusher_adapter")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

@@ -30,9 +30,9 @@ class Window(NamedTuple):
 class Sent(NamedTuple):
     """An acknowledged action. Room and sender are numbers.
 
-    seq: 0 if the action changed nothing, such as a receipt for what had been read. A user who joins, or closes a
-    connection without a request, does not learn it: then it is minus the room's head at joining, or minus the last seq
-    that was read before leaving.
+    seq: 0 if the action changed nothing, such as a receipt for events that had been read. A user who joins, or who
+    leaves by closing the connection, does not learn the event's seq. Then it is minus the room's head at joining, or
+    minus the last seq that was read before leaving.
     """
 
     room: int

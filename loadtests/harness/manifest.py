@@ -25,7 +25,7 @@ from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ("servers", "clients", "loadtests")  # whose code a figure depends on
-NAMED = (
+PACKAGES = (
     "starlette",
     "sse-starlette",
     "uvicorn",
@@ -39,7 +39,7 @@ NAMED = (
     "gevent",
 )
 
-OF_LINKS = ("h2", "hpack", "zttp")  # an optional dependency group, which serves and sends HTTP/2
+LINK_PACKAGES = ("h2", "hpack", "zttp")  # an optional dependency group, which serves and sends HTTP/2
 
 
 def push_service() -> str:
@@ -60,7 +60,7 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
         "commit": commit(),
         "measured_code": {folder: _digest(ROOT / folder) for folder in MEASURED},
         "machine": machine(),
-        "versions": versions(NAMED if links == {PLAIN} else (*NAMED, *OF_LINKS)),
+        "versions": versions(PACKAGES if links == {PLAIN} else (*PACKAGES, *LINK_PACKAGES)),
         "transports": list(slugs),
         "scenarios": [
             {"name": row.name, "question": row.question, "repeats": row.repeats, "samples": row.samples}
@@ -93,7 +93,7 @@ def _digest(folder: Path) -> str:
     return sha256(b"".join(f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for file in files)).hexdigest()
 
 
-def versions(names: Sequence[str] = NAMED) -> dict[str, str]:
+def versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Return the versions of Python and of the libraries that a figure may depend on."""
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 

@@ -1,7 +1,7 @@
 """A whole run in a few tables: every scenario and load, with an interval over the repeats for each figure.
 
-Void cells are left out and counted; the limits that a growing load met are named. And when to choose which transport,
-with the figures that it rests on.
+Void cells are left out and counted; the limits that a growing load met are named. Another table says when to choose
+which transport, with the figures for it.
 """
 
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""How much the benchmark measures, and how: two servers on one machine in turns, each turn compared with its neighbour.
+"""The sizes of the benchmark, and its method: two servers on one machine take turns, and two turns make a pair.
 
-Teaches why a benchmark is a ratio: the same server varies by a fifth between two runs, because the machine does. Legs
-last a second of the server's CPU time or more, since the system counts that in hundredths. The server under test is a
-process of its own on a core of its own, whose CPU time and memory are read from outside. All CPU time counts: user and
-system, every thread, the push service included.
+Teaches why a benchmark is a ratio: the same server varies by a fifth between two runs, because the machine does. A turn
+(a leg) takes at least a second of the server's CPU time, since the system counts in hundredths of a second. The server
+under test is a process of its own on a core of its own, whose CPU time and memory are read from outside. All CPU time
+counts: user and system, every thread, the push service included.
 """
 
 import resource
@@ -74,7 +74,7 @@ def three_digits(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FanOutSize:
-    """How many subscribers, how many messages a leg sends them, one at a time and 16 in flight, and the least ratio."""
+    """A room. messages: how many a leg sends, one at a time or with 16 in flight. at_least: the goal of the ratio."""
 
     subscribers: int
     messages: int
@@ -83,7 +83,7 @@ class FanOutSize:
 
 @dataclass(frozen=True, slots=True)
 class BenchSizes:
-    """The defaults are the full benchmark."""
+    """How much is measured; the defaults are the full benchmark. parked: held polls; wakes: messages that end them."""
 
     pairs: int = 5
     fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000, 0.9), FanOutSize(1000, 100, 1.0))

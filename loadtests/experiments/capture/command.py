@@ -44,8 +44,8 @@ def recorder(link: Link, address: str, folder: Path, *options: str) -> Iterator[
 
     options: of `loadtests.harness.relay`.
     """
-    ends = ("--to", address.removeprefix("http://"), "--record", str(_path(link, folder)))
-    command = python_module("loadtests.harness.relay", *ends, *options)
+    arguments = ("--to", address.removeprefix("http://"), "--record", str(_path(link, folder)))
+    command = python_module("loadtests.harness.relay", *arguments, *options)
     with running(command, None, folder / f"recorder, {link}.log") as child:
         yield str(child.next_line(READY_S)["address"])
 

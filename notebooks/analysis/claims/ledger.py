@@ -1,7 +1,7 @@
 """The claims ledger: every claim of the source document with its experiment, figure and verdict, made from one run.
 
-It is generated, so that it cannot drift: `results/<run>/claims.json`, all of it in notebook 09, and the ten claims that
-matter most in the README. The claims are listed in `claims.toml`.
+The ledger is generated, so that it always agrees with the run: `results/<run>/claims.json`. Notebook 09 shows all of
+it, and the README the ten claims that matter most. The claims are listed in `claims.toml`.
 """
 
 import json
@@ -24,6 +24,7 @@ SHOWN = ("claim", "experiment", "figure", "known", "verdict", "because")
 
 
 def _claims() -> Iterator[Claim]:
+    """Yield the listed claims, each with the function that tests it, or with the reason why nothing here can."""
     listed = tomllib.loads(LISTED.read_text(encoding="utf-8"))
     functions = {**vars(transports), **vars(rented), **vars(deployments)}
     for section in listed["section"]:

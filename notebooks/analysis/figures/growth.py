@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.marks import ticks
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, label, sheet
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, annotate, sheet
 from notebooks.analysis.wording import amount
 
 COLUMNS = 2
@@ -64,5 +64,5 @@ def draw(bench: Path) -> Figure:
         axes.spines["bottom"].set_color(GREY)
         axes.plot(panel["size"], panel["value"], color=INK, linewidth=1.4, marker="o", markersize=4)
         for size, value in zip(panel["size"], panel["value"], strict=True):
-            label(axes, amount(value), (size, value), (0, 6), ha="center")
+            annotate(axes, amount(value), (size, value), (0, 6), ha="center")
     return figure

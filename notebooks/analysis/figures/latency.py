@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import ms_axis, ticks
-from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, annotate, sheet, tint
 from notebooks.analysis.quantiles import Latency, latency
 from notebooks.analysis.runs import Run
 from results import theory
@@ -98,7 +98,7 @@ def _theory(axes: Axes, interval_s: float, colour: str) -> None:
     axes.plot(wait_s * 1000, share, color=tint(colour, 0.25), linewidth=9, solid_capstyle="butt", zorder=2)
     x_ms = theory.uniform_wait_quantile_s(0.84, interval_s) * 1000
     style = {"color": tint(colour, 0.75), "size": 7.5, "ha": "right", "va": "center"}
-    label(axes, f"theory: uniform between 0 and {interval_s:g} s", (x_ms, 0.84), (-10, 0), **style)
+    annotate(axes, f"theory: uniform between 0 and {interval_s:g} s", (x_ms, 0.84), (-10, 0), **style)
 
 
 def _median(axes: Axes, found: Latency) -> None:
@@ -109,6 +109,6 @@ def _median(axes: Axes, found: Latency) -> None:
     lowest, highest = np.log(axes.get_xlim())
     text = f"half within {wording.duration(p50_ms)}"
     if np.log(p50_ms) < (lowest + highest) / 2:
-        label(axes, text, (p50_ms, 0.5), (9, -5), ha="left", va="top")
+        annotate(axes, text, (p50_ms, 0.5), (9, -5), ha="left", va="top")
     else:
-        label(axes, text, (p50_ms, 0.5), (-11, 3), ha="right", va="bottom")
+        annotate(axes, text, (p50_ms, 0.5), (-11, 3), ha="right", va="bottom")

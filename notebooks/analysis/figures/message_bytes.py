@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, annotate, sheet, tint
 from notebooks.analysis.wire.captures import CONTENT, WireMessage
 from notebooks.analysis.wire.labels import Exchange
 from servers import transports
@@ -74,5 +74,5 @@ def _bar(axes: Axes, message: WireMessage, longest: float, colour: str) -> None:
             text = f"{part.name} {width}" if width > 3 * WIDE_ENOUGH * longest else str(width)
             axes.text(left + width / 2, 0, text, ha="center", va="center", size=7, color=ink)
         left += width
-    label(axes, f"{message.size:,}", (left, 0), (4, 0), va="center", color=INK, size=7.5)
+    annotate(axes, f"{message.size:,}", (left, 0), (4, 0), va="center", color=INK, size=7.5)
     axes.axvline(0, color=RULE, linewidth=1)

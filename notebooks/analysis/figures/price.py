@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import PART_TINT, bar_rows, legend, stacked_bar, transport_name
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, annotate, sheet, tint
 from notebooks.analysis.prices import MEASURES, Measure, Price, is_uncounted, price, remarks_on
 from notebooks.analysis.runs import Run
 from servers import transports
@@ -63,7 +63,7 @@ def _bars(axes: Axes, run: Run, measure: Measure) -> None:
             _bar(axes, row, cost, transports.find(slug).colour)
         else:
             text = "not counted" if is_uncounted(run, slug, measure) else "does not read"
-            label(axes, text, (0, row), (4, 0), va="center", color=GREY, size=7.5)
+            annotate(axes, text, (0, row), (4, 0), va="center", color=GREY, size=7.5)
 
 
 def _bar(axes: Axes, row: int, cost: Price, colour: str) -> None:
@@ -72,7 +72,7 @@ def _bar(axes: Axes, row: int, cost: Price, colour: str) -> None:
         tick: dict[str, Any] = {"color": INK, "linewidth": 1.8, "solid_capstyle": "butt", "clip_on": False}
         axes.plot([cost.predicted] * 2, [row - TICK / 2, row + TICK / 2], **tick)
     end = max(cost.value, cost.high, cost.predicted or 0)
-    label(axes, wording.amount(cost.value), (end, row), (5, 0), va="center")
+    annotate(axes, wording.amount(cost.value), (end, row), (5, 0), va="center")
 
 
 def _legend(place: Placing, top_in: float, *, with_range: bool) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import PART_TINT, bar_rows, legend, stacked_bar, transport_name
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, label, sheet, tint
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, annotate, sheet, tint
 from notebooks.analysis.shared_store import Cost, SharedStore
 from servers import transports
 
@@ -52,4 +52,4 @@ def _bars(axes: Axes, slugs: Sequence[str], costs: Sequence[Cost], longest: floa
     bar_rows(axes, len(costs), longest * ROOM_FOR_VALUE)
     for row, (slug, (total, engine)) in enumerate(zip(slugs, costs, strict=True)):
         stacked_bar(axes, row, total.value, engine, (total.low, total.high), transports.find(slug).colour, BAR)
-        label(axes, wording.amount(total.value), (total.high, row), (4, 0), va="center", size=8)
+        annotate(axes, wording.amount(total.value), (total.high, row), (4, 0), va="center", size=8)

@@ -126,7 +126,7 @@ def tint(colour: ColorType, strength: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def label(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **style: Any) -> None:
+def annotate(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **style: Any) -> None:
     """Write text next to a point, `offset` in typographic points, with a halo that keeps them readable on a line."""
     halo = [effects.withStroke(linewidth=2.5, foreground="white")]
     axes.annotate(text, at, offset, textcoords="offset points", path_effects=halo, zorder=5, **style)
