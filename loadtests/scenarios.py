@@ -71,7 +71,7 @@ class Planned:
 class Scenario:
     """A question, and the loads that answer it.
 
-    transports: slugs; empty means all. leaves_out: a transport that one may miss, and why it is not among them.
+    transports: slugs; empty means all. leaves_out: a transport that a reader may expect, and why it is missing.
     repeats: of a full run. up_to_limit: the loads grow, until a limit is reached.
     samples: how many deliveries of a cell a full run keeps, drawn by its seed. preview: too short to be a measurement.
     fixed: the fields of its loads that its question is about. is_optional: measured only by name, since it needs more

@@ -108,7 +108,7 @@ def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: 
 
 
 def rearm_wait_quantile_s(share: float, requests_per_s: float, round_trip_s: float) -> float:
-    """Return the wait for the next long poll that this share of the events stays below.
+    """Return the wait for the next long poll below which this share of the events stays.
 
     A client that asks so often has no request at the server for that many round trips of each second. Poisson events
     fall into this time in proportion, and there anywhere: they wait for the rest of it. (RFC 6202 section 2.2)

@@ -30,7 +30,7 @@ Reading = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """figures: by the names of `results.schema.CELLS`. settings: the server's own."""
+    """The results of one measurement. figures: by the names of `results.schema.CELLS`. settings: the server's."""
 
     planned: Planned
     verdict: Verdict
@@ -57,7 +57,7 @@ class Cell:
 
     @property
     def bytes_per_delivery(self) -> float:
-        """The clients' bytes, by their own count where there is one, and those of publishing."""
+        """The bytes of clients per delivery, by their own count if they have one, and those of publishing."""
         side = "server" if isnan(self.number("client_up_bytes")) else "client"
         return self.per_delivery(f"{side}_up_bytes", f"{side}_down_bytes", "publish_bytes")
 
@@ -127,7 +127,7 @@ def _counts(samples: Samples, counts: Tally) -> dict[str, float]:
 
 
 def _handshakes(name: str, rows: Sequence[Handshake]) -> dict[str, float]:
-    """Return how many there were, their mean bytes and their median duration; nan without any."""
+    """Return the number of handshakes, their mean bytes and their median duration; nan without any."""
     return {
         f"{name}_handshakes": len(rows),
         f"{name}_bytes": fmean(row.carried for row in rows) if rows else nan,

@@ -45,13 +45,13 @@ class Samples(msgspec.Struct):
     """Everything that one generator process recorded.
 
     wall_clock_s: what to add to the monotonic clock to get the wall clock. user_ids: by user number. send_retries:
-    actions that failed and were tried again; send_failures: those given up, by the moment they were intended.
+    how often an action failed and was tried again; send_failures: how many actions were given up.
     redundant_frames: as the inboxes counted them; wire_duplicates, wire_reordered: sums of all `DuplicateDetector`s.
     offline: room and seq of each event by which a user went offline. requests: only where connections may break.
-    disconnected: when the connection broke, by user, of each user who is not back yet.
+    disconnected: of the users who are not back yet, when the connection broke, by user.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
 
-    strangers: of several processes, the senders of events who are in another one: room, seq, user id.
+    strangers: of events whose sender is in another process: room, seq and the sender's user id.
     """
 
     window: Window = Window(0.0, 0.0)

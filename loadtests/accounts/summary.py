@@ -25,7 +25,7 @@ COLUMNS = columns_of("deliveries")
 class Summary:
     """One test. measured_s: how long it measured; processes: how many had users; missing: those that did not report.
 
-    whole: of the whole test, from its first message on; deliveries may have been under way when it was stopped early.
+    whole: of the whole test, from its first message on; in one that was stopped early, deliveries may be missing.
     """
 
     kinds: tuple[KindCount, ...]

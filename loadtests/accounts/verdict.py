@@ -128,9 +128,9 @@ def doubt(factor: float) -> str:
 
 
 def first_sends(samples: Samples) -> dict[str, float]:
-    """Return how many users sent before the window, and the median time to an acknowledgement, in s: first, and in it.
+    """Return how many users sent before the window, and two median times to an acknowledgement, in s.
 
-    The first is that of each user's first message; nan where there is none.
+    One is of each user's first message, the other of the messages in the window; nan without any.
     """
     first_s: dict[int, float] = {}
     in_window_s: list[float] = []

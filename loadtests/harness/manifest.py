@@ -109,7 +109,7 @@ def machine() -> dict[str, Any]:
 
 
 def _cpu_model() -> str:
-    """Return the processor's name; Linux keeps it in a file, for others Python knows it."""
+    """Return the processor's name: on Linux from /proc/cpuinfo, elsewhere as Python reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

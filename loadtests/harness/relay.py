@@ -30,7 +30,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class ProxyRelay(Relay):
-    """buffering: it keeps a chunked response until that has ended."""
+    """A relay that acts as an HTTP proxy. buffering: whether it keeps a chunked response until its end."""
 
     def __init__(self, target: Callable[[], str], delay_s: float, recording: bool, buffering: bool) -> None:
         super().__init__(target, None, delay_s, recording)

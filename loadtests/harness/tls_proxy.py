@@ -24,7 +24,7 @@ CHECK_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Where it listens, its process, and the file of the authority that has signed its certificate."""
+    """A running nginx. authority: the file with the certificate of the authority that signed nginx's own."""
 
     address: str
     pid: int
@@ -33,7 +33,7 @@ class Proxy:
 
 @contextmanager
 def proxied(server: str, core: int | None, folder: Path) -> Iterator[Proxy]:
-    """Run nginx before the server at an address until the block ends, and yield where; raises NotMeasured.
+    """Run nginx in front of the server at an address until the block ends; raises NotMeasured.
 
     folder: for all that nginx writes.
     """

@@ -93,7 +93,7 @@ def print_plan(console: Console, plan: Sequence[Planned], scenario: Scenario) ->
 
 
 def print_duration(console: Console, plan: Sequence[Planned], scenarios: Sequence[Scenario]) -> None:
-    """Print which transports are left out, and how long it takes, about."""
+    """Print which transports are left out, and about how long the measurements take."""
     for scenario in scenarios:
         if scenario.leaves_out:
             console.print(note(f"The scenario {scenario.name} leaves out {scenario.leaves_out}."))

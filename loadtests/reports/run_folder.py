@@ -67,7 +67,7 @@ class RunFolder:
     def add(self, cell: Cell, samples_max: int | None = None) -> None:
         """Write one cell and its deliveries, in place of an earlier measurement of it.
 
-        samples_max: of more deliveries, keep a random sample of that size.
+        samples_max: how many deliveries to keep at most; of more, a random sample is kept.
         """
         if (key := cell.planned.key) in self._work:
             for name in TABLES:
@@ -185,7 +185,7 @@ class RunFolder:
 
 
 def _texts(key: Key) -> list[str]:
-    """Return a key as a table has it."""
+    """Return a key as the first texts of a table's row."""
     return list(map(str, key))
 
 

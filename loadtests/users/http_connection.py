@@ -55,7 +55,7 @@ class Response:
 
 @cache
 def tls_context(protocol: str) -> ssl.SSLContext:
-    """Return the TLS context of all connections that ask for a protocol; SSL_CERT_FILE names whom it trusts."""
+    """Return the TLS context of all connections that ask for a protocol; it trusts the authorities in SSL_CERT_FILE."""
     context = ssl.create_default_context()
     context.set_alpn_protocols([protocol])
     return context
@@ -98,7 +98,7 @@ def decompressed(response: Response, chunks: Iterator[bytes]) -> Iterator[bytes]
 
 
 class Exchange(Protocol):
-    """One request and its response at a time. What raises ConnectionLost has ended it."""
+    """One request and its response at a time. A method that raises ConnectionLost has ended it."""
 
     def start(self, request: Any) -> Response:
         """Send a request, and wait for the response's headers."""

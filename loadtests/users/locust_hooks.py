@@ -36,7 +36,7 @@ TO_PROCESSES: dict[str, Callable[[GeneratorProcess, Any], None]] = {
 
 
 class LocustHooks:
-    """The test of this process, if one runs. on_start gives its users what they share."""
+    """The test of this process, if one runs. on_start: is given the GeneratorProcess that the users share."""
 
     def __init__(self, on_start: Callable[[GeneratorProcess], None]) -> None:
         self._on_start = on_start
@@ -166,7 +166,7 @@ def rank_workers(runner: MasterRunner, options: dict[str, Any]) -> None:
 
 
 def check_command_line(environment: Environment) -> None:
-    """Exit with a message if a test that begins by itself cannot; in a web interface the options can be filled in."""
+    """Exit with a message if a test that starts by itself has wrong options; a web page lets people correct them."""
     options = vars(environment.parsed_options)
     begins = options["headless"] or options["autostart"] or environment.host
     if begins and (problem := start_problem(environment, environment.host, options)):

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from _thread import start_new_thread  # these two as they are before Locust replaces them by greenlets
+from _thread import start_new_thread  # this and `sleep` as they are before Locust replaces them by greenlets
 from functools import partial
 from time import sleep
 

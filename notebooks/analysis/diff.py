@@ -44,7 +44,7 @@ class Change(NamedTuple):
 
     @property
     def is_claimed(self) -> bool:
-        """Return whether it is more than the repeats, and of a latency the generator's error, allow."""
+        """Whether the ranges of the repeats do not overlap and, of a latency, it is more than the generator's error."""
         if min(len(self.first), len(self.second)) < 2:
             return False
         apart = max(self.first) < min(self.second) or max(self.second) < min(self.first)

@@ -39,7 +39,7 @@ class Drills:
 
     @property
     def evidence(self) -> str:
-        """Return which commits were drilled, and when."""
+        """Return which commits were tested, and when."""
         rows = pd.concat([found[["commit", "at"]] for found in self.tables.values()])
         commits = ", ".join(sorted({commit[:7] for commit in rows["commit"]}))
         return f"Commits {commits}; {rows['at'].min():.10} to {rows['at'].max():.10}"
@@ -65,14 +65,14 @@ class Drills:
         return {name: {"extent": extent, "outcome": outcome} for name, (extent, outcome) in found.items()}
 
     def quarters(self, slug: str, figure: str) -> "pd.Series[float]":
-        """Return a figure of the soak by quarter: its mean; of P99, the last."""
+        """Return a figure of the soak for each quarter: its mean, or for P99 its last value."""
         by_quarter = self.soak[self.soak["transport"] == slug].groupby("quarter")[figure]
         return by_quarter.last() if figure == P99 else by_quarter.mean()
 
     def growth(self, figure: str) -> dict[str, float]:
-        """Return by transport the last quarter of a figure, divided by the second; of P99, by the first.
+        """Return by transport a figure's last quarter divided by its second one, or for P99 by its first.
 
-        It is unknown, and left out, until the soak has reached its last quarter.
+        A transport whose soak has not reached its last quarter is left out.
         """
         found = {slug: list(self.quarters(slug, figure)) for slug in in_registry_order(self.soak["transport"])}
         first = 0 if figure == P99 else 1

@@ -25,29 +25,29 @@ TOO_BUSY, GENERATOR = "servers", "generator"
 class Step:
     """One number of users. p95_ms, core: None where every repeat is void; core: share of a core that servers used.
 
-    gave_out: the bottleneck of each repeat that had one; a generator that made a repeat suspect counts as well.
+    bottlenecks: of each repeat that had one; a generator that made a repeat suspect counts as well.
     """
 
     users: int
     p95_ms: Interval | None
     core: Interval | None
-    gave_out: tuple[str, ...]
+    bottlenecks: tuple[str, ...]
     repeats: int
 
     @property
     def outcome(self) -> str:
-        """What gave out in most of the repeats in which something did; empty if nothing did."""
-        return Counter(self.gave_out).most_common(1)[0][0] if self.gave_out else ""
+        """The most frequent bottleneck of the repeats; empty if none had one."""
+        return Counter(self.bottlenecks).most_common(1)[0][0] if self.bottlenecks else ""
 
     @property
     def is_held(self) -> bool:
-        """Whether in most repeats nothing gave out."""
-        return 2 * len(self.gave_out) < self.repeats
+        """Whether most repeats had no bottleneck."""
+        return 2 * len(self.bottlenecks) < self.repeats
 
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """The steps of one transport. held: the most users at which in most repeats nothing gave out; 0 if none."""
+    """The steps of one transport. held: the most users with whom most repeats had no bottleneck; 0 if none."""
 
     slug: str
     label: str
@@ -59,7 +59,7 @@ class Knee:
 
     @property
     def bottleneck(self) -> str:
-        """What gave out at the first step that was too much, in most repeats; empty if none was."""
+        """The most frequent bottleneck of the first step that was too much; empty if none was."""
         for step in self.steps:
             if not step.is_held:
                 return step.outcome
@@ -97,7 +97,7 @@ def knees(folder: Path) -> tuple[Knee, ...]:
 def limit_curves(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -> list[Curve]:
     """Return a curve for each knee: one figure of its steps against the users, where it is known.
 
-    of: the figure of a step. A step is ringed where the generator gave out, crossed where the servers did.
+    of: the figure of a step. A step is ringed where the generator was the bottleneck, crossed where the servers were.
     """
     made = []
     for knee in found:
@@ -115,15 +115,15 @@ def limit_curves(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -
 def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
     """Return one step. cells: its repeats; refused: how many repeats found the servers too busy."""
     limits = cells["limit"].where(cells["limit"] != "", cells["verdict"].map({"valid": ""}).fillna(GENERATOR))
-    gave_out = (*filter(None, limits.map(str)), *[TOO_BUSY] * refused)
+    bottlenecks = (*filter(None, limits.map(str)), *[TOO_BUSY] * refused)
     repeats = len(cells) + refused
     valid = cells[cells["verdict"] != "void"]
     if valid.empty:
-        return Step(_users(point), None, None, gave_out, repeats)
+        return Step(_users(point), None, None, bottlenecks, repeats)
     run = load(folder, SCENARIO, point)
     slug = str(valid["transport"].iloc[0])
     core = (valid["api_cpu_s"] + valid["push_service_cpu_s"]) / valid["readings_apart_s"]
-    return Step(_users(point), latency_ms(run, slug, 95), interval(list(core)), gave_out, repeats)
+    return Step(_users(point), latency_ms(run, slug, 95), interval(list(core)), bottlenecks, repeats)
 
 
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:

@@ -138,7 +138,7 @@ def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, 
 def in_functions(
     invocations: float, active: float, activity: Activity, assumed: Mapping[str, float], held_open: float = 0.0
 ) -> FunctionSeconds:
-    """Return the time in functions of so many requests. active, held_open: seconds of CPU and of waiting, of all.
+    """Return the time in functions of a month's requests. active, held_open: their seconds of CPU and of waiting.
 
     An instance is alive while it serves a request. With few requests in flight, one instance is alive while there is at
     least one request; with many, each instance serves the assumed number at once.

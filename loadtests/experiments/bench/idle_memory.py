@@ -97,7 +97,7 @@ def entering(transport: Transport) -> EnterRoom:
 def enter_rooms(
     transport: Transport, server: MeasuredServer, client: HttpUserSession, accounts: Accounts
 ) -> Connections:
-    """Have each account enter a room, ROOM_SIZE of them the same one; return their connections in that order."""
+    """Have the accounts enter rooms, ROOM_SIZE accounts each; return their connections in the accounts' order."""
     enter = entering(transport)
     opened: Connections = []
     for start in range(0, len(accounts), ROOM_SIZE):

@@ -28,7 +28,7 @@ HOLD_S = "300"  # so that every poll is still held when the last client has come
 
 
 class CrowdCost(NamedTuple):
-    """What one crowd cost a server. cpu_us: of the server, for each delivery of the message."""
+    """What one crowd cost a server. cpu_us: the server's CPU time for each delivery of the message."""
 
     kib_each: float
     opened_per_cpu_s: float
@@ -66,7 +66,7 @@ def crowd_cost(transport: Transport, connections: int) -> CrowdCost:
 
 
 def sends(transport: Transport, address: str, accounts: Sequence[Account]) -> list[bytes]:
-    """Return what publishes a message in each room, by its first user."""
+    """Return for each room the request or the frame by which its first user sends a message."""
     bodies = [encode(Send(f"id-{room}", TEXT, ref=1)) for room in range(len(accounts))]
     if transport.commands is Commands.FRAMES:
         return list(map(client_frame, bodies))

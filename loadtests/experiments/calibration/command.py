@@ -74,8 +74,9 @@ def calibrate(
     out: Path,
     link: str = PLAIN,
 ) -> int:
-    """Measure, print and put on record; return the exit status, which the size of the error does not change."""
-    console, cores = terminal.console(), choose()
+    """Measure, print and record; return the exit status, which does not depend on the size of the error."""
+    console = terminal.console()
+    cores = choose()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workloads = [Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S, link=link) for count in users]
     with reserved(cores, console.print):
@@ -98,7 +99,7 @@ def _measure_rows(
     delays_ms: Sequence[float],
     cores: Cores,
 ) -> list[CalibrationRow]:
-    """Calibrate for each transport under each load, and show which it is; raises NotMeasured at the first failure."""
+    """Calibrate each transport under each load, and show the current one; raises NotMeasured at the first failure."""
     rows = []
     with console.status("", spinner="line") as status:
         for load in workloads:

@@ -70,14 +70,14 @@ def row_of(transport: str, users: int, verdict: str, errors: Mapping[float, Sequ
 
 
 def sentence(rows: Sequence[CalibrationRow]) -> str:
-    """State what is not claimed: the worst of all transports and loads, rounded up to a tenth of a millisecond."""
+    """State which differences are too small to be claimed: below the worst error of all rows, rounded up to 0.1 ms."""
     p50_ms = ceil(10 * max(row.overall.p50_ms for row in rows)) / 10
     p99_ms = ceil(10 * max(row.overall.p99_ms for row in rows)) / 10
     return f"differences below {p50_ms:g} ms at p50 and {p99_ms:g} ms at p99 are not claimed"
 
 
 def users_held(rows: Sequence[CalibrationRow]) -> dict[str, int]:
-    """Return for each transport the most users that were tried under which the generator did not lag."""
+    """Return for each transport the largest number of users that was tried and with which the generator kept up."""
     held = dict.fromkeys((row.transport for row in rows), 0)
     for row in rows:
         if row.verdict == Status.VALID:

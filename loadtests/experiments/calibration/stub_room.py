@@ -22,9 +22,9 @@ LEASE_S = 30.0
 
 
 class StubLog(msgspec.Struct):
-    """Moments are seconds of the monotonic clock.
+    """When each message came and went, in seconds of the monotonic clock.
 
-    arrived: room, seq, when it had been read. handed_out: room, seq, user, just before it was given to the socket.
+    arrived: room, seq, when it had been read. handed_out: room, seq, user, just before it was written to the socket.
     """
 
     arrived: list[tuple[str, int, float]] = []
@@ -50,7 +50,7 @@ class Listener(Protocol):
 
 
 class StubRoom:
-    """delay_s: from a message's arrival to its being handed out. Everyone in the room gets everything."""
+    """A room that holds each message for `delay_s` after its arrival, then hands it to everyone."""
 
     def __init__(self, name: str, delay_s: float, log: StubLog) -> None:
         self.name = name

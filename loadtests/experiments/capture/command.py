@@ -51,7 +51,7 @@ def recorder(link: Link, address: str, folder: Path, *options: str) -> Iterator[
 
 
 def recorded_pieces(link: Link, folder: Path, since_s: float = 0.0) -> list[dict[str, Any]]:
-    """Return the pieces that crossed a link, timed since a moment; none if it had no recorder."""
+    """Return the pieces that crossed a link, with their times since `since_s`; none if it had no recorder."""
     path = _path(link, folder)
     pieces = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return [{"link": str(link), **piece, "at_s": round(piece["at_s"] - since_s, 6)} for piece in pieces]

@@ -110,7 +110,7 @@ def in_words(verdict: str, when: str) -> str:
 
 
 def ten(entries: tuple[Entry, ...]) -> str:
-    """Return the claims that matter most as a Markdown table, between the marks by which it is found again."""
+    """Return the claims that matter most as a Markdown table, between the marks that `put_into` looks for."""
     rows = [entry.row() for entry in entries if entry.claim.matters]
     lines = [
         f"| {row['claim']} | {row['figure'] or row['because']} | {in_words(row['verdict'], row['when'])} |"

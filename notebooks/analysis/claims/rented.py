@@ -81,7 +81,7 @@ def _with_own_limit(hosted: Hosted) -> dict[str, Mapping[str, Any]]:
 
 
 def _cut_connections_s(hosted: Hosted, slug: str, host: str) -> pd.Series:
-    """Return how long those connections of the first user lasted that were cut."""
+    """Return the durations of the first user's connections that were cut."""
     rows = hosted.timeline_of(slug, host)
     cut = rows[(rows["phase"] == "connection") & ~rows["succeeded"]]
     return cut["ended_s"] - cut["started_s"]

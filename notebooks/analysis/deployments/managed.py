@@ -96,7 +96,7 @@ def users_within(
     plan: int = 0,
     webhooks: bool = False,
 ) -> int:
-    """Return for how many users a limit of a service's plan suffices, of 0 to `most`. plan: its place, free is 0."""
+    """Return the most users, up to `most`, for whom a limit of a plan suffices. plan: its index; 0 is the free one."""
     service, meter = limit
 
     def share(users: int) -> float:
@@ -107,17 +107,17 @@ def users_within(
 
 
 def presence_per_minute(folder: Path, column: str) -> dict[str, float]:
-    """Return a count of each user in a minute, by what keeps them online: of the run, or of the one beside it."""
-    has_it = any(scenario == PRESENCE_BY for scenario, _ in loads(folder))
+    """Return a count per user and minute, by what keeps users online, from the run or from another in its folder."""
+    is_measured = any(scenario == PRESENCE_BY for scenario, _ in loads(folder))
     counts = {}
-    for name, run in points(folder if has_it else folder / PRESENCE_BY, PRESENCE_BY).items():
+    for name, run in points(folder if is_measured else folder / PRESENCE_BY, PRESENCE_BY).items():
         cells = run.cells_of(ADAPTER)
         counts[name] = float(60 * cells[column].sum() / (cells["users"] * cells["measured_s"]).sum())
     return counts
 
 
 def free_users(measured: Measured, prices: Prices, activity: Activity, most: int) -> dict[str, dict[str, int]]:
-    """Return for how many users each limit of the free plans suffices, by what keeps them online."""
+    """Return the most users for whom each limit of the free plans suffices, by what keeps users online."""
     return {
         name: {
             LIMITS[limit]: users_within(measured, prices, activity, limit, most, webhooks=name == "webhooks")
