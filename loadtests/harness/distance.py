@@ -108,8 +108,7 @@ def serving_over(
         service: dict[str, Any] = {}
         environment = {CERTIFICATES: str(folder / "certificates")}  # a restarted server uses the same ones
         if transport.needs_push_service and Link.PUBLISHING in links:
-            publishing = partial(over, Link.PUBLISHING)
-            apart = push_service_apart(cores.servers, folder, on_tick, publishing, environment, kind)
+            apart = push_service_apart(cores.servers, folder, on_tick, links[Link.PUBLISHING], environment, kind)
             service, variables = stack.enter_context(apart)
             environment |= variables
         ready_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
