@@ -18,7 +18,8 @@ export const median = (values) => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-export const whole = (count) => Math.round(count).toLocaleString("en");
+const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+export const whole = (count) => grouped.format(Math.round(count));
 
 export const percent = (share) => `${(100 * share).toFixed(share && share < 0.1 ? 1 : 0)} %`;
 

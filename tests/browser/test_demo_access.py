@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import OpenWindow
 from tests.support.accessibility import SMALL_TEXTS, findings
@@ -114,3 +114,10 @@ def test_the_tour_can_go_back_play_by_itself_and_be_ended(open_window: OpenWindo
     page.locator("#tour-title").focus()
     page.keyboard.press("Escape")
     expect(page.locator("#tour")).to_be_hidden()
+
+
+def test_the_explorer_is_served_beside_the_demo(browser: Browser, demo: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{demo}/explore.html#preset=team")
+    page.locator("#reveal").click()
+    expect(page.locator("#answer-choice")).to_have_text(re.compile("."))

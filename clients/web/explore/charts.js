@@ -6,8 +6,8 @@
 import { svg } from "../dom.js";
 
 /** Draw rows: { label, text, colour, isPale, isChosen, marks: { least, low, middle, high, late, most } }. */
-export function drawRanges(parent, rows, axis, limit, name) {
-  const { px, width, chart } = canvas(parent, name);
+export function drawRanges(parent, size, rows, axis, limit, name) {
+  const { px, width, chart } = canvas(parent, name, size);
   const [left, right, row] = [4 * px, width - 18 * px, 44 * px];
   const height = rows.length * row + 4 * px;
   const x = place(axis.ticks, left, right);
@@ -34,8 +34,8 @@ export function drawRanges(parent, rows, axis, limit, name) {
 }
 
 /** Draw lines: { label, colour, isPale, isDashed, points: [[x, y]] }, and a mark on each of { colour, x, y }. */
-export function drawLines(parent, lines, marks, xAxis, yAxis, name) {
-  const { px, width, chart } = canvas(parent, name);
+export function drawLines(parent, size, lines, marks, xAxis, yAxis, name) {
+  const { px, width, chart } = canvas(parent, name, size);
   const [left, right, top, bottom] = [58 * px, width - 22 * px, 12 * px, 232 * px];
   const [x, y] = [place(xAxis.ticks, left, right), place(yAxis.ticks, bottom, top)];
   chart.setAttribute("viewBox", `0 0 ${width} ${bottom + 40 * px}`);
@@ -58,13 +58,17 @@ export function drawLines(parent, lines, marks, xAxis, yAxis, name) {
   }
 }
 
-/** Put an empty chart in place of the old one; px: a pixel at the usual size of text. */
-function canvas(parent, name) {
+/** Return the size at which a chart is drawn; px: a pixel at the usual size of text. It forces a layout. */
+export const sizeOf = (parent) => ({
+  px: Number.parseFloat(getComputedStyle(parent).fontSize) / 16,
+  width: parent.clientWidth || 600,
+});
+
+/** Put an empty chart in place of the old one. */
+function canvas(parent, name, size) {
   const chart = svg("svg", { role: "img", "aria-label": name });
-  const px = Number.parseFloat(getComputedStyle(parent).fontSize) / 16;
-  const width = parent.clientWidth || 600;
   parent.replaceChildren(chart);
-  return { px, width, chart };
+  return { ...size, chart };
 }
 
 /** Give a node a class and what it looks like. */

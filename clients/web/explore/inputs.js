@@ -49,8 +49,6 @@ export function placeOf(name, value) {
   return away.indexOf(Math.min(...away));
 }
 
-const clamped = (values, value) => Math.min(Math.max(value, values[0]), values.at(-1));
-
 /** Return the query of an address that stands for these inputs: a preset's name, and what differs from it. */
 export function addressOf(inputs, preset) {
   const usual = presetInputs(preset);
@@ -61,13 +59,12 @@ export function addressOf(inputs, preset) {
 /** Return { preset, inputs } of an address; what is unknown, no number, or out of range is left as usual. */
 export function inputsOf(address, choices) {
   const query = new URLSearchParams(address);
-  const named = query.get("preset");
-  const preset = Object.hasOwn(PRESETS, named) ? named : "";
+  const preset = Object.hasOwn(PRESETS, query.get("preset")) ? query.get("preset") : "";
   const inputs = presetInputs(preset);
   for (const [name, text] of query) {
-    const value = Number(text);
-    if (Object.hasOwn(INPUTS, name) && text && Number.isFinite(value))
-      inputs[name] = clamped(INPUTS[name].values, value);
+    const [value, values] = [Number(text), Object.hasOwn(INPUTS, name) ? INPUTS[name].values : []];
+    if (values.length && text && Number.isFinite(value))
+      inputs[name] = Math.min(Math.max(value, values[0]), values.at(-1));
     else if (Object.hasOwn(choices, name) && Object.hasOwn(choices[name], text)) inputs[name] = text;
   }
   return { preset, inputs };

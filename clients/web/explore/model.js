@@ -1,17 +1,14 @@
 // What each transport does, costs and feels like with somebody's own numbers: theory counts, measurement prices.
 //
 // A figure is { value, basis, why }: why returns the formula with its numbers filled in. Rates are per user, while
-// people talk; what is for an hour includes the share of it in which nobody writes. Where the inputs are those of a
-// measured load, the figure is what was measured, and says what the formula would have said.
+// people talk; an hour includes silence. Where the inputs are those of a measured load, it is what was measured.
 
 import { bytes, duration, percent, whole } from "../format.js";
 import * as theory from "./theory.js";
 
 const [MEASURED, BETWEEN, THEORY, MODEL] = ["measured", "between measurements", "theory", "model"];
-
 const HOUR_S = 3600;
 const RADIO_S = 10; // the inactivity timer of a phone's radio, as in notebook 01
-
 const seconds = (s) => duration(1000 * s);
 const size = (count) => bytes(Math.round(count));
 
@@ -37,8 +34,9 @@ export const small = (value) => {
 };
 
 /** Return { slug: figures } of all transports for these inputs, with the constants of a run. */
-export function outcomes(inputs, constants) {
-  return Object.fromEntries(rowsOf(inputs, constants).map((row) => [row.transport.slug, figuresOf(row)]));
+export function outcomes(inputs, constants, figures = figuresOf) {
+  const rows = rowsOf(inputs, constants);
+  return Object.fromEntries(rows.map((row) => [row.transport.slug, withMeasured(row, figures(row))]));
 }
 
 /** Return what the formulas need of each transport: its costs on this link, the load, and what was measured of it. */
@@ -59,8 +57,9 @@ export function loadOf({ users, room, messages, idle }) {
 /** Return the measured load whose inputs these are, as far as they matter to this transport. */
 function measuredOf({ slug, reads }, inputs, { loads, settings }) {
   if (inputs.idle || (reads === "held" && inputs.hold !== settings.hold_s)) return undefined;
+  const near = loads.filter((each) => each.inputs.users === inputs.users && each.measured[slug]);
   const isSame = ([name, value]) => (name === "poll" && reads !== "poll") || inputs[name] === value;
-  const load = loads.find((each) => each.measured[slug] && Object.entries(each.inputs).every(isSame));
+  const load = near.find((each) => Object.entries(each.inputs).every(isSame));
   return load && { load: load.name, ...load.measured[slug] };
 }
 
@@ -77,11 +76,10 @@ function figuresOf(row) {
   const responseS = isHeld ? 0 : constants.bills.assumptions.wait_s_per_request;
   const ran = theory.functionSeconds(isHeld ? 1 : 0, requests / HOUR_S, responseS) + (isHeld ? 0 : perH(unit.cpu_s));
   const published = transport.needs_push_service ? load.commandsPerH : 0;
-  const cores = coresOf(row);
   const longer = deliveries * (inputs.text - constants.text_bytes);
-  const figures = {
-    p50: delayFigure(row, 0.5, cores),
-    p95: delayFigure(row, 0.95, cores),
+  return {
+    p50: delayFigure(row, 0.5, coresOf(row)),
+    ...decidingOf(row),
     typing: figure(stillTrue(row), THEORY, () => {
       return `a notice is true for ${constants.settings.typing_s} s; ${delayWords(row, 0.95)}`;
     }),
@@ -92,10 +90,6 @@ function figuresOf(row) {
     bytes: priced(row, perH(unit.bytes) + longer, unit.bytes.error, () => {
       const counts = [load.commandsPerH, deliveries, asking];
       return `${costs(unit.bytes, counts, small)}${longer ? ` + ${whole(longer)} for other lengths` : ""}`;
-    }),
-    cores: priced(row, cores, unit.cpu_s.error, () => {
-      const each = costs(unit.cpu_s, [load.commands, load.events, busy], (s) => `${small(1e6 * s)} µs`);
-      return `${whole(inputs.users)} users × (${each}) a second`;
     }),
     memory: priced(row, unit.process_bytes + inputs.users * unit.user_bytes, 0, () => {
       return `${size(unit.process_bytes)} + ${whole(inputs.users)} users × ${size(unit.user_bytes)}`;
@@ -111,7 +105,17 @@ function figuresOf(row) {
       return `the radio stays on for ${RADIO_S} s after each packet; in silence one each ${small(upkeepS)} s`;
     }),
   };
-  return row.measured ? { ...figures, ...measuredFigures(row.measured, figures) } : figures;
+}
+
+/** Return the two figures that decide. */
+export function decidingOf(row) {
+  const { unit, load, inputs } = row;
+  const cores = coresOf(row);
+  const why = () => {
+    const counts = [load.commands, load.events, askingOf(row).rate(load.events)];
+    return `${whole(inputs.users)} users × (${costs(unit.cpu_s, counts, (s) => `${small(1e6 * s)} µs`)}) a second`;
+  };
+  return { p95: delayFigure(row, 0.95, cores), cores: priced(row, cores, unit.cpu_s.error, why) };
 }
 
 const figure = (value, basis, why, error) => ({ value, basis, why, error });
@@ -122,16 +126,18 @@ const costs = (unit, counts, show) =>
     .map((cause, at) => `${small(counts[at])} × ${show(unit[cause])} (${cause})`)
     .join(" + ");
 
-/** Return the figures that were measured at exactly these inputs, each with its lowest and highest repeat. */
-function measuredFigures({ load, repeats, ...spreads }, figures) {
-  const kept = Object.entries(spreads).filter(([name]) => figures[name].value !== undefined);
-  const made = kept.map(([name, [least, value, most]]) => {
+/** Return figures, and in their place what was measured at exactly these inputs, with its lowest and highest repeat. */
+function withMeasured({ measured }, figures) {
+  const made = { ...figures };
+  const { load, repeats, ...spreads } = measured ?? {};
+  for (const [name, [least, value, most]] of Object.entries(spreads)) {
+    if (figures[name]?.value === undefined) continue;
     const { show } = FIGURES[name];
     const { value: said, why, error } = figures[name];
-    const cell = `the load “${load}”, ${repeats} repeats: ${show(least)} to ${show(most)}`;
-    return [name, figure(value, MEASURED, () => `${cell}; the formula says ${show(said)} = ${why()}`, error)];
-  });
-  return Object.fromEntries(made);
+    const cell = () => `the load “${load}”, ${repeats} repeats: ${show(least)} to ${show(most)}`;
+    made[name] = figure(value, MEASURED, () => `${cell()}; the formula says ${show(said)} = ${why()}`, error);
+  }
+  return made;
 }
 
 /** Return the cores that the servers are busy with while people talk. */
@@ -163,9 +169,12 @@ function askingOf({ transport, inputs: { poll, hold, delay }, constants: { setti
 
 /** Return a figure that unit costs make; beyond the users that were measured it is a model. */
 function priced({ unit, inputs }, value, error, why) {
-  const margin = error ? `; the measured loads lie within ± ${percent(error)} of this formula` : "";
-  const beyond = inputs.users > unit.users_max ? `; measured with up to ${whole(unit.users_max)} users` : "";
-  return figure(value, beyond ? MODEL : BETWEEN, () => why() + margin + beyond, error);
+  const isMore = inputs.users > unit.users_max;
+  const explain = () => {
+    const margin = error ? `; the measured loads lie within ± ${percent(error)} of this formula` : "";
+    return why() + margin + (isMore ? `; measured with up to ${whole(unit.users_max)} users` : "");
+  };
+  return figure(value, isMore ? MODEL : BETWEEN, explain, error);
 }
 
 /** Return whether the servers' process would be too busy to be on time, or has more users than any measurement. */
@@ -174,12 +183,13 @@ export const isBeyond = ({ unit, inputs, constants }, cores) =>
 
 function delayFigure(row, share, cores) {
   const most = row.constants.bills.assumptions.core_share_max;
-  const processes = Math.ceil(cores / most);
-  const full = `; one process is too busy beyond ${percent(most)} of a core: this holds only with ${processes} of them`;
-  const many = `; measured with up to ${whole(row.unit.users_max)} users`;
-  const beyond = !isBeyond(row, cores) ? "" : processes > 1 ? full : many;
-  const basis = beyond ? MODEL : row.transport.reads === "poll" ? THEORY : BETWEEN;
-  return figure(delayS(row, share), basis, () => delayWords(row, share) + beyond);
+  const [isPale, processes] = [isBeyond(row, cores), Math.ceil(cores / most)];
+  const beyond = () => {
+    if (processes < 2) return `; measured with up to ${whole(row.unit.users_max)} users`;
+    return `; one process is too busy beyond ${percent(most)} of a core: this holds only with ${processes} of them`;
+  };
+  const basis = isPale ? MODEL : row.transport.reads === "poll" ? THEORY : BETWEEN;
+  return figure(delayS(row, share), basis, () => delayWords(row, share) + (isPale ? beyond() : ""));
 }
 
 /** Return the formula of a delay with its numbers. */

@@ -3,18 +3,17 @@
 import { $, element, oncePerFrame, setText } from "../dom.js";
 import { duration, listed, whole } from "../format.js";
 import { billOf, DEPLOYMENTS, freeEnd, measuredUsers } from "./bills.js";
-import { drawLines, drawRanges } from "./charts.js";
+import { drawLines, drawRanges, sizeOf } from "./charts.js";
 import { addressOf, INPUTS, inputsOf, LINKS, placeOf, presetInputs } from "./inputs.js";
 import { delayS, FIGURES, isBeyond, loadOf, outcomes, rowsOf } from "./model.js";
-import { answerOf, monthOf, textOf } from "./words.js";
+import { answerOf, changeOf } from "./words.js";
 
 const constants = JSON.parse($("constants").textContent);
 const { transports, bills } = constants;
 const MARKS = { least: 0.01, low: 0.25, middle: 0.5, high: 0.75, late: 0.95, most: 0.99 };
-const DELAYS = [0.001, 0.01, 0.1, 1, 10, 100];
 const COUNTS = [1, 10, 100, 1_000, 10_000, 100_000];
 const short = (count) => (count < 1000 ? String(count) : `${count / 1000}k`);
-const delayAxis = { ticks: DELAYS, show: (s) => (s < 1 ? `${1000 * s} ms` : `${s} s`) };
+const delayAxis = { ticks: [0.001, 0.01, 0.1, 1, 10, 100], show: (s) => (s < 1 ? `${1000 * s} ms` : `${s} s`) };
 const usersAxis = { ticks: COUNTS, show: short, title: "users online, on average" };
 const dollarAxis = { ticks: COUNTS, show: (usd) => (usd === 1 ? "$0" : `$${short(usd)}`) };
 const OWN = "#6b7280";
@@ -26,28 +25,30 @@ const LOOKS = {
 };
 const links = Object.fromEntries(Object.entries(LINKS).filter(([link]) => link in constants.links));
 const choices = { link: links, deployment: DEPLOYMENTS };
-let [preset, inputs] = ["", {}];
+let [preset, inputs, found, sizes, noting] = ["", {}];
 
 function draw() {
-  const found = outcomes(inputs, constants);
-  const answer = answerOf(found, inputs, constants);
-  showAnswer(answer);
-  drawDelays(found, answer.slug);
-  drawFigures(found, answer.slug);
+  found = outcomes(inputs, constants);
+  const { slug, label, also, p95, cores, why } = answerOf(found, inputs, constants);
+  const texts = { choice: label, also: also && `or ${also}: no difference beyond the error`, p95, cores, why };
+  for (const [name, said] of Object.entries(texts)) setText($(`answer-${name}`), said);
+  $("verdict").style.setProperty("--hue", colourOf(slug));
+  drawDelays(slug);
+  drawFigures(slug);
   drawBills();
 }
 
-function showAnswer({ slug, label, also, p95, cores, why, change: { text, other, changed } }) {
-  $("verdict").style.setProperty("--hue", colourOf(slug));
-  const texts = { choice: label, also: also && `or ${also}: no difference beyond the error`, p95, cores, why };
-  for (const [name, said] of Object.entries(texts)) setText($(`answer-${name}`), said);
+/** Once the inputs rest, note them in the address, and say what would change the answer. */
+function rest() {
+  if (location.hash || preset || noting) history.replaceState(null, "", `#${addressOf(inputs, preset)}`);
+  const { text, other, changed } = changeOf(found, inputs, constants);
   setText($("change"), other ? `To make ${other} the choice: ` : text);
   $("try").hidden = !changed;
   setText($("try"), text);
   $("try").onclick = () => change(changed);
 }
 
-function drawDelays(found, chosen) {
+function drawDelays(chosen) {
   const all = rowsOf(inputs, constants);
   const rows = all.map((row) => {
     const { slug, label, colour } = row.transport;
@@ -58,22 +59,22 @@ function drawDelays(found, chosen) {
     return { label, text, ...looks, marks: { ...marks, middle: p50.value, late: p95.value } };
   });
   const limit = { value: inputs.late, text: `too late beyond ${INPUTS.late.show(inputs.late)}` };
-  drawRanges($("delays"), rows, delayAxis, limit, "When readers see a message, by transport");
+  drawRanges($("delays"), sizes.delays, rows, delayAxis, limit, "When readers see a message, by transport");
   const full = all.filter(({ transport: { slug } }) => found[slug].cores.value > bills.assumptions.core_share_max);
   const busy = full.length ? `Too much work for one process: ${listed(full.map((row) => row.transport.label))}.` : "";
   setText($("delays-beyond"), rows.some((row) => row.isPale) ? `Pale: beyond what was measured. ${busy}` : "");
+  if (!$("delays-more").open) return;
   const cells = Object.values(MARKS).map((share) => {
     return [`${100 * share} of 100`, ...all.map((row) => element("td", {}, duration(1000 * delayS(row, share))))];
   });
-  fill("delays-table", namesOf(chosen), cells);
+  fill("delays-table", namesOf(), cells);
 }
 
 /** Return the transports' names as the heads of columns, each in its colour. */
-const namesOf = (chosen) =>
-  transports.map(({ slug, label, colour }) => coloured("th", colour, slug === chosen, { scope: "col" }, label));
+const namesOf = () => transports.map((row) => coloured("th", row.colour, row.slug, row.label));
 
-function coloured(name, colour, isChosen, properties, ...children) {
-  const made = element(name, { className: `coloured${isChosen ? " is-chosen" : ""}`, ...properties }, ...children);
+function coloured(name, colour, className, ...children) {
+  const made = element(name, { className: `coloured ${className}` }, ...children);
   made.style.setProperty("--hue", colour);
   return made;
 }
@@ -81,34 +82,36 @@ function coloured(name, colour, isChosen, properties, ...children) {
 /** Fill a table: the heads of its columns, and rows of a name and cells. */
 function fill(id, heads, rows) {
   const body = rows.map(([name, ...cells]) => element("tr", {}, element("th", { scope: "row" }, name), ...cells));
+  for (const head of heads) head.scope = "col";
   const head = element("tr", {}, element("td"), ...heads);
   $(id).replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
 }
 
-function drawFigures(found, chosen) {
-  const focused = document.activeElement?.dataset.figure;
-  const rows = Object.entries(FIGURES).map(([name, { title, show }]) => {
-    const cells = transports.map(({ slug, label }) => {
-      return element(
-        "td",
-        { className: slug === chosen ? "is-chosen" : "" },
-        figureOf(found[slug][name], `${label}. ${title}`, show, `${slug}-${name}`),
-      );
-    });
-    return [title, ...cells];
-  });
-  fill("figures", namesOf(chosen), rows);
-  if (focused) document.querySelector(`[data-figure="${focused}"]`)?.focus();
+function drawFigures(chosen) {
+  for (const { slug } of transports) {
+    for (const cell of $("figures").querySelectorAll(`.${slug}`)) cell.classList.toggle("is-chosen", slug === chosen);
+    for (const [name, { show }] of Object.entries(FIGURES)) {
+      const [{ value, basis }, button] = [found[slug][name], $(`${slug}-${name}`)];
+      button.disabled = value === undefined;
+      button.className = button.disabled ? "" : basis.split(" ")[0];
+      setText(button.firstChild, button.disabled ? "–" : show(value));
+      setText(button.lastChild, button.disabled ? "" : ` (${basis})`);
+      if (button === document.activeElement) button.onfocus();
+    }
+  }
 }
 
-/** Return a figure as a button, which explains it when it is pointed at or has the focus. */
-function figureOf({ value, basis, why }, title, show, name) {
-  if (value === undefined) return "–";
-  const explain = () => $("why").replaceChildren(element("b", {}, `${title}: ${show(value)}. `), `${basis}: ${why()}.`);
-  const properties = { type: "button", className: basis.split(" ")[0], onfocus: explain, onmouseenter: explain };
-  const button = element("button", properties, show(value), element("span", { className: "unseen" }, ` (${basis})`));
-  button.dataset.figure = name;
-  return button;
+/** Return a figure's cell: a button, which explains the figure when it is pointed at or has the focus. */
+function cellOf({ slug, label }, name) {
+  const { title, show } = FIGURES[name];
+  const mark = element("span", { className: "unseen" });
+  const button = element("button", { type: "button", id: `${slug}-${name}` }, element("span"), mark);
+  button.onfocus = () => {
+    const { value, basis, why } = found[slug][name];
+    $("why").replaceChildren(element("b", {}, `${label}. ${title}: ${show(value)}. `), `${basis}: ${why()}.`);
+  };
+  button.onmouseenter = button.onfocus;
+  return element("td", { className: slug }, button);
 }
 
 function drawBills() {
@@ -123,8 +126,10 @@ function drawBills() {
     return halves.map((half, isPale) => ({ label: DEPLOYMENTS[name], ...LOOKS[name], isPale, points: half }));
   });
   const marks = names.map((name) => ({ ...LOOKS[name], x: inputs.users, y: usdOf(name, inputs.users) + 1 }));
-  drawLines($("bills"), lines, marks, { ...usersAxis, now: inputs.users }, dollarAxis, "Dollars a month, by users");
+  const axis = { ...usersAxis, now: inputs.users };
+  drawLines($("bills"), sizes.bills, lines, marks, axis, dollarAxis, "Dollars a month, by users");
   $("months").replaceChildren(...names.map((name) => monthRow(name, load)));
+  if (!$("bills-more").open) return;
   const rows = COUNTS.map((users) => {
     const cells = names.map((name) => {
       const [usd, className] = [usdOf(name, users), users > measuredUsers(name, bills) ? "model" : ""];
@@ -132,11 +137,8 @@ function drawBills() {
     });
     return [`${whole(users)} users`, ...cells];
   });
-  fill(
-    "bills-table",
-    names.map((name) => element("th", { scope: "col" }, DEPLOYMENTS[name])),
-    rows,
-  );
+  const heads = Object.values(DEPLOYMENTS).map((label) => element("th", {}, label));
+  fill("bills-table", heads, rows);
 }
 
 /** Return what a deployment costs with these inputs, and where its free tier ends. */
@@ -144,22 +146,26 @@ function monthRow(name, load) {
   const { users, limit } = freeEnd(name, load, bills);
   const free = users ? `; free up to ${whole(users)} users${limit && ` (limit: ${limit})`}` : "; never free";
   const beyond = inputs.users > measuredUsers(name, bills) ? ", beyond what was measured" : "";
-  const month = element("b", {}, monthOf(name, inputs, load, constants));
-  const row = coloured("li", LOOKS[name].colour, name === inputs.deployment, {}, month, beyond + free);
-  row.classList.toggle("is-dashed", Boolean(LOOKS[name].isDashed));
-  return row;
+  const { usd } = billOf(name, inputs.users, load, bills);
+  const month = Number.isFinite(usd) ? `$${whole(usd)} a month` : "no plan is large enough";
+  const looks = `${name === inputs.deployment ? "is-chosen" : ""} ${LOOKS[name].isDashed ? "is-dashed" : ""}`;
+  return coloured("li", LOOKS[name].colour, looks, element("b", {}, `${DEPLOYMENTS[name]}: ${month}`), beyond + free);
 }
 
-const redraw = oncePerFrame(() => {
+const redraw = oncePerFrame(draw);
+
+function fit() {
+  sizes = { delays: sizeOf($("delays")), bills: sizeOf($("bills")) };
   draw();
-  history.replaceState(null, "", `#${addressOf(inputs, preset)}`);
-});
+}
 
 function change(changed) {
   inputs = { ...inputs, ...changed };
   setText($("copied"), "");
   showInputs();
   redraw();
+  clearTimeout(noting);
+  noting = setTimeout(rest, 150);
 }
 
 function showInputs() {
@@ -187,7 +193,19 @@ function open() {
   inputs = location.hash ? asked.inputs : { ...asked.inputs, ...constants.loads[0]?.inputs };
   start(asked.preset);
   showInputs();
-  draw();
+  fit();
+  rest();
+}
+
+/** Return the answer, the inputs and the figures as text; the figures paste as a table. */
+function asText() {
+  const texts = (nodes) => Array.from(nodes, (node) => node.textContent.trim().replace(/\s+/g, " "));
+  const asked = texts($("sliders").children).concat(links[inputs.link], DEPLOYMENTS[inputs.deployment]);
+  const rows = Array.from($("figures").rows, (row) => texts(row.cells).join("\t"));
+  const answer = texts($("verdict").querySelectorAll("p, dl > div"));
+  return [answer, asked, rows, texts($("months").children), [location.href]]
+    .map((part) => part.join("\n"))
+    .join("\n\n");
 }
 
 async function copy(text, said) {
@@ -205,7 +223,7 @@ for (const [name, { label, values }] of Object.entries(INPUTS)) {
   const slider = element("input", { id: name, type: "range", min: 0, max: values.length - 1, step: 1 });
   slider.oninput = () => change({ [name]: values[slider.value] });
   const shown = element("output", { id: `${name}-shown` });
-  $("sliders").append(element("label", {}, element("span", {}, label), shown, slider));
+  $("sliders").append(element("label", {}, element("span", {}, `${label}: `), shown, slider));
 }
 for (const [name, values] of Object.entries(choices)) {
   $(name).append(...optionsOf(values));
@@ -226,12 +244,12 @@ $("load").onchange = ({ target: { value } }) => {
 };
 $("reveal").onclick = () => document.body.classList.remove("asks");
 $("copy-link").onclick = () => copy(location.href, "The link is copied.");
-$("copy-text").onclick = () => {
-  const text = textOf(outcomes(inputs, constants), inputs, loadOf(inputs), constants, location.href);
-  copy(text, "The text is copied.");
-};
+$("copy-text").onclick = () => copy(asText(), "The text is copied.");
 setText($("source"), `${constants.source} List prices as in results/costs/prices.toml.`);
-addEventListener("resize", redraw);
-matchMedia("print").addEventListener("change", draw);
+const rows = Object.entries(FIGURES).map(([name, { title }]) => [title, ...transports.map((row) => cellOf(row, name))]);
+fill("figures", namesOf(), rows);
+for (const more of document.querySelectorAll("details")) more.ontoggle = draw;
+addEventListener("resize", oncePerFrame(fit));
+matchMedia("print").addEventListener("change", fit);
 addEventListener("hashchange", open);
 open();

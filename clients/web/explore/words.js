@@ -1,16 +1,15 @@
 // The answer in words: which transport, by which two figures, and what would change the choice.
 
-import { listed, whole } from "../format.js";
-import { billOf, DEPLOYMENTS } from "./bills.js";
-import { INPUTS, LINKS } from "./inputs.js";
-import { FIGURES, outcomes } from "./model.js";
+import { listed } from "../format.js";
+import { DEPLOYMENTS } from "./bills.js";
+import { INPUTS } from "./inputs.js";
+import { decidingOf, FIGURES, outcomes } from "./model.js";
 
 const SERVED = {
   "pusher-and-serverless": (row) => row.reads === "poll" || row.needs_push_service,
   "separate-websocket-server": (row) => row.commands === "frames" || row.reads === "poll",
   "single-server": (row) => !row.needs_push_service,
 };
-const { p50, p95, requests, cores } = FIGURES;
 
 /** Return { slug, others, inTime, fits }: the least work of those in time; others: those within the error of it.
  *
@@ -30,7 +29,7 @@ export function choiceOf(found, { deployment, late }, { transports, bills }) {
   return { slug, others, inTime: prompt.length > 0, fits: fitting.length > 0 };
 }
 
-/** Return the answer: { slug, label, also, p95, cores, why, change }, all of which are text but the last. */
+/** Return the answer, as texts: { slug, label, also, p95, cores, why }. */
 export function answerOf(found, inputs, constants) {
   const labels = Object.fromEntries(constants.transports.map((row) => [row.slug, row.label]));
   const choice = choiceOf(found, inputs, constants);
@@ -44,21 +43,21 @@ export function answerOf(found, inputs, constants) {
     slug: choice.slug,
     label: labels[choice.slug],
     also: listed(choice.others.map((slug) => labels[slug])),
-    p95: p95.show(found[choice.slug].p95.value),
-    cores: cores.show(found[choice.slug].cores.value),
+    p95: FIGURES.p95.show(found[choice.slug].p95.value),
+    cores: FIGURES.cores.show(found[choice.slug].cores.value),
     why: !choice.fits ? none : choice.inTime ? least : fastest,
-    change: changeOf(choice, inputs, constants, labels),
   };
 }
 
 /** Return the smallest change of one input that makes another transport the choice: { changed, text, other }. */
-function changeOf({ slug, others }, inputs, constants, labels) {
+export function changeOf(found, inputs, constants) {
+  const { slug, others } = choiceOf(found, inputs, constants);
   let best = { distance: Number.POSITIVE_INFINITY };
   const tried = (name, value, distance) => {
     const all = { ...inputs, [name]: value };
-    const other = choiceOf(outcomes(all, constants), all, constants);
+    const other = choiceOf(outcomes(all, constants, decidingOf), all, constants);
     if (other.slug === slug || others.includes(other.slug) || other.others.includes(slug)) return false;
-    best = { name, value, distance, other: labels[other.slug] };
+    best = { name, value, distance, other: other.slug };
     return true;
   };
   for (const [name, { values }] of Object.entries(INPUTS)) {
@@ -72,29 +71,6 @@ function changeOf({ slug, others }, inputs, constants, labels) {
   if (!best.other) return { text: "No change of one input makes another one the choice." };
   const { label, show } = INPUTS[best.name] ?? { label: "Deployment", show: (name) => DEPLOYMENTS[name] };
   const text = `${label}: ${show(best.value)} instead of ${show(inputs[best.name])}`;
-  return { changed: { [best.name]: best.value }, text, other: best.other };
-}
-
-/** Return what a deployment costs a month, as text. */
-export function monthOf(deployment, { users }, load, { bills }) {
-  const { usd } = billOf(deployment, users, load, bills);
-  return `${DEPLOYMENTS[deployment]}: ${Number.isFinite(usd) ? `$${whole(usd)} a month` : "no plan is large enough"}`;
-}
-
-/** Return everything as text, to copy. */
-export function textOf(found, inputs, load, constants, address) {
-  const { label, also, why, change, ...figures } = answerOf(found, inputs, constants);
-  const texts = constants.transports.map((row) => {
-    const shown = Object.entries({ p50, p95, requests, cores }).map(([name, { title, show }]) => {
-      return `${title}: ${show(found[row.slug][name].value)}`;
-    });
-    return `${row.label}. ${shown.join("; ")}`;
-  });
-  const asked = Object.entries(INPUTS).map(([name, each]) => `${each.label}: ${each.show(inputs[name])}`);
-  const choices = `Link: ${LINKS[inputs.link]}. Deployment: ${DEPLOYMENTS[inputs.deployment]}`;
-  const months = Object.keys(DEPLOYMENTS).map((name) => monthOf(name, inputs, load, constants));
-  const numbers = `95 of 100 are seen within ${figures.p95}, with ${figures.cores} server cores`;
-  const another = change.other ? `Another choice: ${change.other}, with ${change.text}.` : change.text;
-  const answer = [`${label}${also && ` or ${also}`}: ${numbers}. ${why}`, another];
-  return [answer, [...asked, choices], texts, months, [address]].map((part) => part.join("\n")).join("\n\n");
+  const other = constants.transports.find((row) => row.slug === best.other).label;
+  return { changed: { [best.name]: best.value }, text, other };
 }

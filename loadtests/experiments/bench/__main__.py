@@ -15,7 +15,16 @@ from results.plain_characters import use_plain_characters
 from results.terminal import console
 from servers.deploy.child_process import python_module
 
-NAMES = ("fan_out", "long_poll_wake", "empty_polls", "idle_memory", "many_connections", "growth", "demo_page")
+NAMES = (
+    "fan_out",
+    "long_poll_wake",
+    "empty_polls",
+    "idle_memory",
+    "many_connections",
+    "growth",
+    "demo_page",
+    "explorer_page",
+)
 
 
 def main(
