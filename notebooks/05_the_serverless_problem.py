@@ -26,6 +26,9 @@ wording.Prose(f"{hosted.circumstances} {hosted.evidence}.")
 # %% [markdown]
 # ## The verdict on each transport
 #
+# A *function* is a server that the host starts when a request comes. Each process of it is an *instance*; to start one
+# takes time, which is called a *cold start*. One call is an *invocation*.
+#
 # The same five servers, hosted as functions, and the same Locust users as in every comparison: eight people in one
 # room, who send a message every half minute, poll every 2 s, and come back when they are cut. The verdict is a rule. A
 # transport *fails* if not everybody connects. It is *degraded* if the limit cuts somebody, in the window or by theory
@@ -79,7 +82,7 @@ wording.table(rows)
 
 # %% [markdown]
 # So the verdict "billed for waiting" holds for a host that serves one call at a time, and for none of the others. Long
-# polling takes more than theory says, since each request may meet another instance and keep it alive.
+# polling takes more than theory says, since each request may reach another instance and keep it alive.
 #
 # A long poll here asks to be held for 25 s, as in every comparison; where ten seconds are the limit, a silence of that
 # length ends in the platform's own 504. An app that knows its limit asks for less and is never cut, and is billed all
@@ -109,13 +112,15 @@ picture(timeline.draw, hosted, lanes, title, f"{measure}\n{hosted.evidence}")
 # %% [markdown]
 # ## What a cut costs
 #
-# A cut ends the instance too: the host stops a function that is too late where it is. So a client that reconnects
-# meets a cold start, and on the classic hosts each client one of its own. Long polls that one message has answered are
-# asked again together, so they are cut together, and it takes longest until all of them are back. (All instances start
-# on one core here, so they wait for each other; in a data centre they would not.)
+# On the classic hosts a cut also stops the instance. So each client that reconnects waits for a cold start of its own.
+# One message answers all long polls of a room at the same moment. So their clients ask again at the same moment, and
+# the host cuts all these requests at the same moment, too. Then all instances start on one core here, one after the
+# other. So long polling takes longest until everybody is back. In a data centre the instances would not wait for each
+# other.
 #
-# On the host of 2026 others are connected to the same instance, so it survives the cut and announces that the user has
-# left; most return within a second. On the classic hosts nobody is left to announce it, and the lease bridges the gap.
+# On the host of 2026 others are connected to the same instance. So it survives the cut, and announces that the user has
+# left; most return within a second. On the classic hosts nothing announces it. The lease is longer than the gap, so the
+# user seems to be online all the time.
 # So few messages to eight people are too few for a p99. So the table has the median only.
 
 # %%
@@ -168,9 +173,10 @@ rows = {
 wording.table(rows)
 
 # %% [markdown]
-# The last column shows why today's host is cheaper. It bills an instance for as long as a call is open in it, and here
-# up to four calls share one: eight users waited in two or three instances. Each has twice the memory, so half of the
-# gigabyte-seconds remain, or three quarters of them where each request may meet another instance.
+# The last column shows why today's host is cheaper. Its unit is the gigabyte-second (GB s): the memory of an instance
+# times the seconds that are billed. An instance is billed for as long as a call is open in it, and here up to four
+# calls share one: eight users waited in two or three instances. Each has twice the memory. So half of the
+# gigabyte-seconds remain, or three quarters where each request may reach another instance.
 #
 # ## What stops between requests
 #
@@ -197,10 +203,9 @@ wording.table(rows)
 # 300 s already in October 2023. [A changelog of 25 June 2025](https://github.com/masumi-network/sokosumi/pull/4809)
 # gives 300 s to every plan; paid plans can choose 800 s, and 1,800 s in beta since June 2026 (all second hand). Since
 # 22 June 2026 functions serve WebSockets, in public beta (the date is second hand, the documentation is the vendor's).
-# What stays is a limit, no affinity (a client that returns may meet any instance), and memory that no other instance
-# sees. What no source says, such as how long an idle instance
-# is kept or how many calls share one, we have chosen. The hosts stand in the order of their limits, not of their years;
-# the last one has the limit of the first.
+# What stays is a limit, no affinity (a client that returns may reach any instance), and memory that no other instance
+# sees. No source says how long an idle instance is kept, or how many calls share one. We chose these values. The hosts
+# are in the order of their limits, not of their years; the last one has the limit of the first.
 
 # %%
 CHOSEN = {"idle_s": "how long one stays idle", "instances_max": "how many instances", "concurrency": "calls at once"}

@@ -32,8 +32,8 @@ decision_table(run)
 # hop between processes costs is in [notebook 08](08_beyond_one_process.ipynb).
 #
 # **How do you scale WebSockets to a million users?** With a shared log behind many servers. What one core holds is in
-# [notebook 07](07_what_breaks_first.ipynb), as an "at least"; what a second core or machine adds is not measured yet,
-# and a million is beyond what one machine can show.
+# [notebook 07](07_what_breaks_first.ipynb), for most transports as a lower bound. What a second core or machine adds is
+# not measured, and a million is beyond what one machine can show.
 #
 # **What do you lose on reconnect?** With a cursor, nothing: a hundred connections broke in the restart of
 # [notebook 07](07_what_breaks_first.ipynb), and every message came exactly once. Without one, you lose all that
@@ -41,8 +41,9 @@ decision_table(run)
 #
 # **What happens to a message that was not acknowledged?** The client cannot know whether it was committed. It sends the
 # message again with the same client_id, after random pauses whose limit doubles, up to 5 s, and the server commits it
-# once. The sender sees it in the chat when it comes back from the log. The terminal chat gives up after 60 s, and
-# prints "not sent".
+# once. The sender sees it in the chat when it comes back from the log. The chat page repeats it for as long as it is
+# open; the terminal chat gives up after 60 s, and prints "not sent". That does not prove that nobody has it: the
+# acknowledgement may have been lost, not the message.
 #
 # **Does HTTPS or HTTP/2 change the answer?** Not the order. HTTP/2 compresses the headers of polls, which saves a third
 # to half of the bytes ([notebook 10](10_the_link.ipynb)), and removes the limit of six connections to an origin. A push
