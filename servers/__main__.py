@@ -85,10 +85,9 @@ def main(
     """Serve one chat over one transport."""
     http = replace(UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), ping_interval_s=ping, link=link)
     http = replace(http, deflate=http.deflate or compress, gzip=compress)
+    listening = Listening(host, port, web, attached, worker_folder, share_port)
     with ExitStack() as stack:
         try:
-            trusted = stack.enter_context(issued_certificates(link))
-            row = transports.find(transport)
             settings = Settings(
                 lease_s=lease,
                 presence=presence,
@@ -103,27 +102,51 @@ def main(
                 proxies=proxies,
                 origins=tuple(origin or ()),
             )
-            url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
-            _check_store(url, workers)
-            _check_api(api, row, url)
-            port = port if presence is RenewedBy.HEARTBEAT else port or free_port()
-            webhook = webhook_of(["--presence", presence], port, host)
-            if webhook and not row.needs_push_service:
-                raise ValueError(f"--presence {presence}: {row.slug} has no push service that says who is there")
-            if webhook and link is not Link.PLAIN:
-                raise ValueError(f"--presence {presence}: a webhook goes in the clear; leave out --link {link}")
-            pids = start_push_service(stack, webhook, link) if row.needs_push_service else {}
-            if workers > 1 and worker_folder is None:
-                asyncio.run(_check_open(url))
-                _supervise(workers, host, port, pids, attached)
-            else:
-                listening = Listening(host, port, web, attached, worker_folder, share_port)
-                stated = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
-                pids = {"api": os.getpid(), **pids}
-                facts = {"transport": row.slug, "pids": pids, "settings": stated, **push_service_address(pids)}
-                run(serve_chat(opened(row.slug, url, settings, api), http, listening, facts | trusted))
+            _start(stack, transports.find(transport), store, settings, api, http, listening, workers)
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
+
+
+def _start(
+    stack: ExitStack,
+    row: Transport,
+    store: str,
+    settings: Settings,
+    api: str,
+    http: HttpSettings,
+    listening: Listening,
+    workers: int,
+) -> None:
+    """Check the options, start a push service if none is named, then serve here, or supervise workers.
+
+    stack: what must end after the server. Raises ValueError, RuntimeError or OSError, in words for a person.
+    """
+    trusted = stack.enter_context(issued_certificates(http.link))
+    url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
+    _check_store(url, workers)
+    _check_api(api, row, url)
+    if settings.presence is RenewedBy.WEBHOOK and not listening.port:  # the push service must know the port
+        listening = replace(listening, port=free_port())
+    webhook = _checked_webhook(row, settings.presence, listening, http.link)
+    pids = start_push_service(stack, webhook, http.link) if row.needs_push_service else {}
+    if workers > 1 and listening.worker_folder is None:
+        asyncio.run(_check_open(url))
+        _supervise(workers, listening, pids)
+    else:
+        stated = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
+        pids = {"api": os.getpid(), **pids}
+        facts = {"transport": row.slug, "pids": pids, "settings": stated, **push_service_address(pids)}
+        run(serve_chat(opened(row.slug, url, settings, api), http, listening, facts | trusted))
+
+
+def _checked_webhook(row: Transport, presence: RenewedBy, listening: Listening, link: Link) -> str:
+    """Return where the push service sends webhooks; empty without them. Raises ValueError if they cannot arrive."""
+    webhook = webhook_of(["--presence", presence], listening.port, listening.host)
+    if webhook and not row.needs_push_service:
+        raise ValueError(f"--presence {presence}: {row.slug} has no push service that says who is there")
+    if webhook and link is not Link.PLAIN:
+        raise ValueError(f"--presence {presence}: a webhook goes in the clear; leave out --link {link}")
+    return webhook
 
 
 def start_push_service(stack: ExitStack, webhook: str = "", link: Link = Link.PLAIN) -> dict[str, int]:
@@ -137,10 +160,11 @@ def start_push_service(stack: ExitStack, webhook: str = "", link: Link = Link.PL
 
 
 def push_service_address(pids: Mapping[str, int]) -> dict[str, str]:
-    """Return the address of the push service, if we have started it."""
+    """Return the fact `push_service`, its address, if it is one of our processes; else no fact."""
+    if "push_service" not in pids:
+        return {}
     scheme = "https" if os.environ.get("PUSHER_TLS") == "1" else "http"
-    address = f"{scheme}://{os.environ.get('PUSHER_HOST')}:{os.environ.get('PUSHER_PORT')}"
-    return {"push_service": address} if "push_service" in pids else {}
+    return {"push_service": f"{scheme}://{os.environ.get('PUSHER_HOST')}:{os.environ.get('PUSHER_PORT')}"}
 
 
 def _check_store(url: str, workers: int) -> None:
@@ -165,21 +189,21 @@ async def _check_open(url: str) -> None:
     await (await open_store(url)).close()
 
 
-def _supervise(count: int, host: str, port: int, pids: Mapping[str, int], attached: bool) -> None:
+def _supervise(count: int, listening: Listening, pids: Mapping[str, int]) -> None:
     """Run this same command in several processes behind one port, until a signal. Raises ChildFailed, OSError."""
     with (
-        reusable_socket(host, port) as holding,
+        reusable_socket(listening.host, listening.port) as reserved,
         tempfile.TemporaryDirectory(prefix="workers-") as folder,
         Supervisor(log.warning) as supervisor,
     ):
         command = ["servers", *sys.argv[1:], "--worker-folder", folder]
-        port = holding.getsockname()[1]
+        port = reserved.getsockname()[1]
         names = ["api", *(f"api_{number}" for number in range(2, count + 1))]
         workers = [supervisor.spawn(name, command, Renewal.NEVER, port=port) for name in names]
         facts = supervisor.await_ready(*workers).facts
         roles = {**supervisor.pids, "supervisor": os.getpid(), **pids}
         print_ready(facts["address"], {**facts, "pids": roles, **push_service_address(pids)})
-        supervisor.run(attached)
+        supervisor.run(listening.attached)
 
 
 class TransportFirst(TyperGroup):
@@ -187,7 +211,9 @@ class TransportFirst(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         first = args[0] if args else "--help"
-        return super().parse_args(ctx, args if first in (*self.commands, "--help") else [SERVE, *args])
+        if first not in (*self.commands, "--help"):
+            args = [SERVE, *args]
+        return super().parse_args(ctx, args)
 
 
 SERVE = "serve"

@@ -41,10 +41,10 @@ class Origin(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `https://chat.example` or `http://[::1]:8000`; raises ValueError."""
-        scheme, _, rest = text.partition("://")
+        scheme, _, authority = text.partition("://")
         try:
             default_port = DEFAULT_PORTS[scheme.lower()]
-            host, port = Authority.parse(rest)
+            host, port = Authority.parse(authority)
         except (KeyError, ValueError):
             raise ValueError(f"expected an origin such as https://chat.example, got {text[:80]!r}") from None
         return cls(scheme.lower(), host, port or default_port)
@@ -53,12 +53,12 @@ class Origin(NamedTuple):
         return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
 
     def is_of(self, authority: Authority) -> bool:
-        """Return whether the page comes from a server of this name, whether or not TLS ends before the server."""
+        """Return whether the page comes from the server of this name. A proxy may end TLS: schemes are not compared."""
         return (self.host, self.port) == (authority.host, authority.port or DEFAULT_PORTS[self.scheme])
 
 
 def normalised(host: str) -> str:
-    """Return the one spelling of a host that is compared: small letters, no dot at the end, no brackets."""
+    """Return the spelling in which hosts are compared: small letters, no dot at the end, no brackets."""
     name = host.strip("[]").rstrip(".").lower()
     try:
         return str(ipaddress.ip_address(name))
@@ -76,12 +76,12 @@ def is_loopback(host: str) -> bool:
 
 
 def header_values(headers: Iterable[tuple[bytes, bytes]], field: bytes) -> list[str]:
-    """Return what a request's header says, as often as it is there: a parser passes on also what is not allowed."""
+    """Return all values of a header field: parsers pass on a repeated field, even where repeating is not allowed."""
     return [value.decode("latin-1") for name, value in headers if name == field]
 
 
 def names_loopback(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Return whether a request calls this machine by a loopback name: a page that has rebound its own does not."""
+    """Return whether a request names this machine by a loopback name; after DNS rebinding it names another host."""
     hosts = header_values(headers, b"host")
     try:
         return len(hosts) == 1 and is_loopback(Authority.parse(hosts[0]).host)
@@ -90,12 +90,12 @@ def names_loopback(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def may_use_proxy(url: str) -> bool:
-    """Return whether the environment decides how this URL is reached: no proxy reaches this machine's loopback."""
+    """Return whether the environment's proxies may be used for a URL: none of them reaches this machine's loopback."""
     return not is_loopback(urlsplit(url).hostname or "")
 
 
 def network_of(host: str) -> str:
-    """Return what one machine has to itself: an IPv4 address, or the /64 of an IPv6 address; empty if it is neither."""
+    """Return what belongs to one machine: an IPv4 address, or the /64 of an IPv6 address; empty for any other host."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -115,8 +115,8 @@ IN_QUERY = re.compile(r"(password=)[^&\s]*")
 
 
 def without_passwords(text: str) -> str:
-    """Return the text without what stands before an @, and without passwords in a URL's query.
+    """Return the text without the login before an @, and without passwords in a URL's query.
 
-    A password may hold any character, so rather too much is removed than too little.
+    A password may hold any character, so this removes too much rather than too little.
     """
     return IN_QUERY.sub(r"\1***", BEFORE_AT.sub(r":\1", text))

@@ -1,10 +1,10 @@
 """What `servers.shared_writes` offers an application beyond ASGI: a response in one write, one frame for many sockets.
 
-Teaches how one event reaches a thousand sockets without a thousand tasks: `push` writes at once or not at all, so its
-caller learns who is slow, and what to do about a slow client is the caller's policy. And how to watch for a rare event,
-that a client hangs up, without a task for it, which would double the time to wake a thousand held requests: a callback
-stays with the connection. With another ASGI server, a held request lasts its time. What crosses the wire: text frames
-(RFC 6455 section 5.2).
+Teaches how one event reaches a thousand sockets without a thousand tasks: `push` writes at once or not at all, so the
+caller learns which client is slow, and decides what to do. And how to notice that a client disconnects without a task
+that waits for it (such tasks would double the time to wake a thousand held requests): by a callback of the connection.
+With another ASGI server, a held request whose client is gone lasts until its hold time is over. What crosses the wire:
+text frames (RFC 6455 section 5.2).
 """
 
 import asyncio
@@ -58,7 +58,8 @@ class CancelOnDisconnect:
             raise ClientDisconnect from None
 
 
-EXTENSION, WRITER = "push_or_poll.frames", "writer"
+EXTENSION = "push_or_poll.frames"
+WRITER = "writer"
 
 
 class ConnectionLost(OSError):
@@ -66,18 +67,19 @@ class ConnectionLost(OSError):
 
 
 class TextFrame:
-    """A text, encoded once and framed once for all who get it: a server does not mask, so their frames are equal."""
+    """A text frame, made once for all recipients: a server does not mask, so all of them get the same bytes."""
 
-    __slots__ = ("payload", "whole")
+    __slots__ = ("encoded", "payload")
 
     def __init__(self, payload: bytes) -> None:
-        self.payload, size = payload, len(payload)
+        self.payload = payload
+        size = len(payload)
         if size < 126:
-            self.whole = b"\x81%c%b" % (size, payload)
+            self.encoded = b"\x81%c%b" % (size, payload)
         elif size < 65_536:
-            self.whole = b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), payload)
+            self.encoded = b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), payload)
         else:
-            self.whole = b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
+            self.encoded = b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
 
 
 class SocketWriter(Protocol):
@@ -97,6 +99,6 @@ class SocketWriter(Protocol):
 
 
 def writer_of(scope: Scope) -> SocketWriter:
-    """Return the writer of an accepted socket, once: a scope that kept it would be garbage only a collector finds."""
+    """Return the writer of an accepted socket and remove it from the scope: otherwise the two form a cycle."""
     writer: SocketWriter = scope["extensions"].pop(EXTENSION)[WRITER]
     return writer

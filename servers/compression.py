@@ -3,8 +3,8 @@
 Teaches two costs beside what is saved. Each stream and each socket has a compressor with a memory of its own, for as
 long as it is open. And a compressor keeps text back until it has enough: a stream must be flushed after each event, or
 events wait in it (Starlette does so). What crosses the wire: Content-Encoding: gzip (RFC 9110 section 8.4.1.3), for
-clients that accept it. Off by default. Leaves out bodies that repeat what a stranger has sent beside a secret: the
-length of such a response gives the secret away (BREACH); ours hold none.
+clients that accept it. Off by default. Leaves out a defence against BREACH, an attack that guesses a secret from the
+length of compressed responses: ours hold no secrets.
 """
 
 from starlette.middleware.gzip import GZipMiddleware
@@ -12,8 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servers.asgi_extensions import WHOLE
 
-BYTES_MIN = 200
-"""Shorter bodies, as that of an empty page, hardly shrink, or grow."""
+BYTES_MIN = 200  # shorter bodies, such as an empty page, would hardly shrink, or even grow
 
 
 def compressed(app: ASGIApp) -> ASGIApp:

@@ -1,6 +1,6 @@
 """What one connection may make a server keep, and for how long: the limits of every listener, in one place.
 
-Teaches that whatever a peer can make longer, slower or more needs a bound: heads, bodies, pauses, queues, descriptors.
+Teaches that everything a peer can make longer or more needs a bound: heads, bodies, pauses, queues, descriptors.
 Leaves out limits per user and room: those are the chat's (`servers.core.settings`).
 """
 

@@ -1,12 +1,11 @@
 """HTTP/2 within limits, by uvicorn's experimental protocol, beside HTTP/1.1 on the same TLS port.
 
-Teaches what one connection for everything asks of a server: each stream needs limits of its own, since a client that
-takes nothing of one response may read the others. What crosses the wire: RFC 9113. A stream whose reader grants no
-window is waited for, and reset after `stall_s`; so is one whose body does not arrive within `body_s`. A head over the
-limit is answered 431.
+Teaches that each stream of a connection needs limits of its own, since a client that reads nothing of one response may
+read the others. What crosses the wire: RFC 9113. A stream is reset when its client has granted no window for `stall_s`,
+and when the body of its request does not arrive within `body_s`. The response to a head over the limit is 431.
 
-Leaves out WebSockets over HTTP/2 (RFC 8441), which uvicorn lacks. zttp advertises them all the same: that setting is
-taken out, so that browsers open another connection for a WebSocket, with HTTP/1.1.
+Leaves out WebSockets over HTTP/2 (RFC 8441), which uvicorn lacks. zttp advertises them nevertheless: that setting is
+removed, so that browsers open another connection for a WebSocket, with HTTP/1.1.
 """
 
 import asyncio
@@ -73,7 +72,7 @@ class StreamFlow:
         self._has_moved.set()
 
     def leave(self) -> None:
-        """Note that the client waits for this response no more."""
+        """Note that the client no longer waits for this response."""
         self._stop_watching()
         self.watch.gone()
         self.wake()
@@ -139,7 +138,7 @@ class LimitedHttp2(LimitedConnection, ZttpH2Protocol):
             cycle.flow.leave()
 
     def pause_writing(self) -> None:
-        """Read no more either: what a client asks for without reading the responses would fill the memory."""
+        """Stop reading, too: a client that sends requests and reads no response would fill the memory."""
         super().pause_writing()
         self.flow.pause_reading()
 

@@ -41,7 +41,7 @@ def post(path: str, purpose: Purpose, handler: Handler) -> Route:
 class Endpoint:
     """An ASGI endpoint: counts a request under its purpose, calls its handler, and responds to a ChatError with JSON.
 
-    An ASGI endpoint spares each request Starlette's exception handling, which has nothing left to catch.
+    As an ASGI endpoint it bypasses Starlette's exception handling, which would have nothing to catch.
     """
 
     def __init__(self, purpose: Purpose, handler: Handler) -> None:
@@ -119,19 +119,21 @@ class PageResponse(Response):
 def page_response(request: Request, page: EncodedPage) -> Response:
     """Return a page as a response, and count its events.
 
-    To a conditional request (RFC 9110 section 13.1.2) it has the page's ETag, and no body if the client has that page.
-    To others it has none: a browser's cache would make all requests conditional that repeat a URL.
+    The response to a conditional request (RFC 9110 section 13.1.2) has an ETag, and no body if the client knows the
+    page. Others get no ETag: a browser's cache would make every later request for the same URL conditional.
     """
     counters: Counters = request.app.state.counters
     counters.events_delivered += page.count
-    counters.empty_answers += not page.count
-    known = request.headers.get("if-none-match")
-    if known is None:
+    if page.count == 0:
+        counters.empty_answers += 1
+    condition = request.headers.get("if-none-match")
+    if condition is None:
         return PageResponse(page)
     tag = page.next.entity_tag
-    if {"*", tag}.isdisjoint(each.strip().removeprefix("W/") for each in known.split(",")):
-        return PageResponse(page, (b"etag", tag.encode("latin-1")))
-    return Response(status_code=NOT_MODIFIED, headers={"ETag": tag})
+    known_tags = [known.strip().removeprefix("W/") for known in condition.split(",")]
+    if tag in known_tags or "*" in known_tags:
+        return Response(status_code=NOT_MODIFIED, headers={"ETag": tag})
+    return PageResponse(page, (b"etag", tag.encode("latin-1")))
 
 
 def json_response(value: object, status: int = 200) -> Response:

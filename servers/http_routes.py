@@ -4,7 +4,6 @@ Teaches how little depends on the transport: each server module adds the one rou
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -86,9 +85,12 @@ class DirectRouter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         is_read = scope["type"] == "websocket" or scope.get("method") == "GET"
-        is_uncounted = scope.get("path", STATS) == STATS  # the lifespan, and a reading of the counters
-        with nullcontext() if is_uncounted else scope["app"].state.wire.busy():
-            await (self._router if is_read else self._app)(scope, receive, send)
+        app = self._router if is_read else self._app
+        if scope["type"] == "lifespan" or scope["path"] == STATS:  # neither is a connection of a client
+            await app(scope, receive, send)
+            return
+        with scope["app"].state.wire.busy():
+            await app(scope, receive, send)
 
 
 def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
@@ -148,7 +150,7 @@ def _command_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
 
 
 async def _no_complaint() -> str:
-    """Accept every setting, and report no impairment; a transport with a push service may replace either."""
+    """Stand for `state.check` and `state.impairment` where there is no push service: return no complaint."""
     return ""
 
 
@@ -157,7 +159,8 @@ async def _health(request: Request) -> Response:
 
     framed_by: origins whose pages may control our page.
     """
-    row, impairment = find(request.app.state.slug), await request.app.state.impairment()
+    row = find(request.app.state.slug)
+    impairment = await request.app.state.impairment()
     settings: Settings = request.app.state.chat.settings
     status = {"status": "degraded", "detail": impairment} if impairment else {"status": "ok"}
     transport = {"transport": row.slug, "label": row.label, "needs_push_service": row.needs_push_service}

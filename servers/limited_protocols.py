@@ -21,7 +21,7 @@ UNREAD_MAX = 8
 
 
 class LimitedConnection(asyncio.Protocol):
-    """Mixed in front of a uvicorn protocol class: drops a connection that is silent, or takes nothing of what waits."""
+    """Mixed in front of a uvicorn protocol class: drops a connection that sends nothing, or reads no response."""
 
     limits: ConnectionLimits
     descriptors: DescriptorLimit
@@ -78,10 +78,10 @@ class LimitedHttp(LimitedConnection, HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse in parts, so that of a head no more than its limit is ever parsed."""
+        """Parse in parts, so that never more of a head is parsed than its limit."""
         while data and not self._is_done:
-            room = self.limits.head_bytes_max - self._without_progress
-            part, data = data[:room], data[room:]
+            allowed = self.limits.head_bytes_max - self._without_progress
+            part, data = data[:allowed], data[allowed:]
             self._is_progressing = False
             super().data_received(part)
             self._without_progress = 0 if self._is_progressing else self._without_progress + len(part)
@@ -101,7 +101,8 @@ class LimitedHttp(LimitedConnection, HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._is_progressing, self._in_body = True, False
+        self._is_progressing = True
+        self._in_body = False
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -116,7 +117,7 @@ class LimitedHttp(LimitedConnection, HttpToolsProtocol):
         self._refuse(HTTPStatus.BAD_REQUEST)
 
     def _limit_unfinished(self) -> None:
-        """Have a timer for the head or body that is being received, if one is."""
+        """Keep one timer, for the head or body that is being received, if any."""
         limit_s = None
         if self._in_body:
             limit_s = self.limits.body_s
@@ -131,7 +132,7 @@ class LimitedHttp(LimitedConnection, HttpToolsProtocol):
                 self._unfinished_timer = self.loop.call_later(limit_s, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Respond to what is no request, and close; what still arrives is dropped: it would reset the response."""
+        """Respond with an error, and close for writing; later data is dropped unread for ABORT_AFTER_S, then abort."""
         self._is_done = True
         self._stop_timers()
         if self.cycle is not None and (self._in_body or not self.cycle.response_complete):
@@ -173,7 +174,7 @@ class LimitedSocket(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
-        """Refuse text that is no UTF-8 (RFC 6455 section 8.1), which uvicorn would log with a traceback."""
+        """Refuse text that is not UTF-8 (RFC 6455 section 8.1), and pause reading at UNREAD_MAX unread messages."""
         if self.curr_msg_data_type == "text":
             try:
                 b"".join(self.frames).decode()
@@ -181,10 +182,11 @@ class LimitedSocket(WebSocketsSansIOProtocol):
                 self.frames = []
                 self._fail(CloseCode.INVALID_DATA, "expected text in UTF-8")
                 return
-        read_paused, self.read_paused = self.read_paused, True  # else uvicorn pauses reading for each message
+        was_paused = self.read_paused
+        self.read_paused = True  # otherwise uvicorn would pause reading for each message
         super().send_receive_event_to_app()
-        self.read_paused = read_paused
-        if not read_paused and self.queue.qsize() >= UNREAD_MAX and not self.close_sent:
+        self.read_paused = was_paused
+        if not was_paused and self.queue.qsize() >= UNREAD_MAX and not self.close_sent:
             self.read_paused = True  # until the application has read them all
             self.transport.pause_reading()
         if self.queue.qsize() > self.limits.frames_max:

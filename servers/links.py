@@ -1,10 +1,10 @@
 """How clients reach a server: in the clear, through TLS 1.3, or through TLS with HTTP/2.
 
-Teaches where the link of a page is chosen: a browser offers HTTP/2 within the TLS handshake (ALPN, RFC 7301), and takes
-HTTP/1.1 if the server names nothing; `servers/serving.py` and `servers/http2.py` name it. The certificates are made at
-the start, and only those trust them who read the authority's file: our own clients, by the variable SSL_CERT_FILE of
-OpenSSL. Leaves out HTTP/2 in the clear, which no browser speaks. What this needs is the optional dependency group
-`links`.
+Teaches where HTTP/2 is chosen: the browser offers it within the TLS handshake (ALPN, RFC 7301), and the server accepts
+it (`servers/serving.py`, `servers/http2.py`); if the server names no protocol, the browser uses HTTP/1.1. The
+certificates are made at the start. Only our own clients trust them: they read the authority's file, which OpenSSL's
+variable SSL_CERT_FILE names. Leaves out HTTP/2 in the clear, which no browser speaks. Needs the optional dependency
+group `links`.
 """
 
 import os
@@ -19,7 +19,8 @@ from pathlib import Path
 FOLDER_VARIABLE = "CHAT_CERTIFICATES"
 """The variable that names the folder of the certificates, for all processes of one server."""
 
-AUTHORITY, SERVER = "authority.pem", "server.pem"
+AUTHORITY = "authority.pem"
+SERVER = "server.pem"
 NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -45,7 +46,7 @@ def issued_certificates(link: Link) -> Iterator[dict[str, str]]:
         folder = Path(os.environ.setdefault(FOLDER_VARIABLE, made))
         try:
             if not (folder / AUTHORITY).exists():
-                _make(folder)
+                _issue(folder)
             yield {"authority": str(folder / AUTHORITY)}
         finally:
             if os.environ[FOLDER_VARIABLE] == made:
@@ -62,7 +63,8 @@ def client_tls_context() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=Path(os.environ[FOLDER_VARIABLE]) / AUTHORITY)
 
 
-def _make(folder: Path) -> None:
+def _issue(folder: Path) -> None:
+    """Write a new authority's certificate, and a server certificate with its key, into a folder."""
     try:
         trustme = import_module("trustme")
     except ImportError as error:

@@ -4,7 +4,6 @@ Teaches why a server on loopback still checks two headers. Any page can make a b
 sockets have no CORS), or rebind its own host name to 127.0.0.1: Origin reveals the first, Host the second.
 """
 
-from functools import partial
 from typing import TypeVar
 
 from starlette.middleware.cors import CORSMiddleware
@@ -19,7 +18,7 @@ from servers.core.wire import Refusal, encode
 
 
 class Cors(CORSMiddleware):
-    """Compares origins by what they mean, instead of as they are written."""
+    """Compares parsed origins instead of their spelling."""
 
     def is_allowed_origin(self, origin: str) -> bool:
         return str(parsed(Origin, origin)) in self.allow_origins
@@ -29,11 +28,16 @@ class OriginMiddleware:
     """ASGI middleware: refuses a Host that is not ours, and an Origin that is neither ours nor allowed."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        methods, headers = ["GET", "POST"], ["authorization", "content-type"]
         self._origins = frozenset(map(Origin.parse, settings.origins))
         self._hosts = frozenset(map(Authority.parse, settings.hosts))
-        cors = partial(Cors, allow_origins=[*map(str, self._origins)], allow_methods=methods, allow_headers=headers)
-        self._app = cors(app) if settings.origins else app
+        self._app = app
+        if settings.origins:
+            self._app = Cors(
+                app,
+                allow_origins=[str(origin) for origin in self._origins],
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type"],
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = "" if scope["type"] == "lifespan" else self._problem_of(scope)
@@ -43,25 +47,30 @@ class OriginMiddleware:
             await self._app(scope, receive, send)
 
     def _problem_of(self, scope: Scope) -> str:
-        """Return why a request is refused; nothing if it is not."""
-        hosts, origins = header_values(scope["headers"], b"host"), header_values(scope["headers"], b"origin")
+        """Return why a request is refused; an empty string if it is not."""
+        hosts = header_values(scope["headers"], b"host")
         host = parsed(Authority, hosts[0]) if len(hosts) == 1 else None
-        if host is None or not (is_loopback(host.host) or {host, Authority(host.host)} & self._hosts):
+        if host is None or not self._is_ours(host):
             expected = ", ".join(["a loopback name", *sorted({bracketed(known.host) for known in self._hosts})])
             return f"Host: expected {expected}, got {hosts}; allow one with --answer-to"
-        if not origins:  # not from a page of another site: a browser would send it
+        origins = header_values(scope["headers"], b"origin")
+        if not origins:  # no page of another site sent this: a browser would have named its origin
             return ""
         origin = parsed(Origin, origins[0])
         if origin is None or not (origin in self._origins or origin.is_of(host)):
             return f"Origin: {origins[0][:80]!r} may not call this server; allow it with --origin"
         return ""
 
+    def _is_ours(self, host: Authority) -> bool:
+        """Return whether a Host is loopback, or allowed with this port or with any port."""
+        return is_loopback(host.host) or host in self._hosts or Authority(host.host) in self._hosts
+
 
 Written = TypeVar("Written", Authority, Origin)
 
 
 def parsed(kind: type[Written], text: str) -> Written | None:
-    """Return what a header's text stands for; None if it stands for nothing."""
+    """Return a header's text as a value; None if it is malformed."""
     try:
         return kind.parse(text)
     except ValueError:

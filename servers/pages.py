@@ -43,10 +43,10 @@ def page_headers(
     """Return the headers of every page: a policy that allows our own origin and nothing inline, and others.
 
     framed_by: origins whose pages may show this one in a frame. frames: what this one may show in a frame. connects_to:
-    further origins that it may connect to. no-cache: a page is never older than its server. close: the connections that
-    stay open are those of the chat. Origin-Agent-Cluster: a browser may run a framed page on a thread of its own.
-    Cross-Origin-Opener-Policy: a page of another origin that opens this one gets no reference to its window, so it
-    cannot send it messages, or navigate it.
+    further origins that it may connect to. no-cache: a page is never older than its server. close: only the chat's own
+    connections stay open. Origin-Agent-Cluster: a browser may run a framed page on a thread of its own.
+    Cross-Origin-Opener-Policy: a page of another origin that opens this one gets no reference to its window, so it can
+    neither send messages to it nor navigate it.
     """
     directives = (
         ("default-src", "'none'"),
@@ -60,7 +60,7 @@ def page_headers(
         ("form-action", "'none'"),
     )
     return {
-        "Content-Security-Policy": "; ".join(map(" ".join, directives)),
+        "Content-Security-Policy": "; ".join(" ".join(directive) for directive in directives),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-cache",

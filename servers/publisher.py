@@ -24,8 +24,7 @@ from servers.links import FOLDER_VARIABLE, client_tls_context
 
 TIMEOUT_S = 5.0
 CONNECT_S = 1.0
-RECENT_S = 30.0
-"""For how long a failure counts, unless a later publish succeeds: the next message may be long in coming."""
+RECENT_S = 30.0  # how long a failure is reported, unless a later publish succeeds: the next message may come much later
 DATA_BYTES_MAX = 10_240  # the service responds to longer data with 413
 STRING_BYTES_MAX = 30_720
 """Above it, the official library refuses data by `sys.getsizeof`: one emoji makes each character take four bytes."""
@@ -39,7 +38,7 @@ class PublishFailed(Unavailable):
 
 
 def service_from_environment() -> ServiceAddress:
-    """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError, naming the missing.
+    """Read PUSHER_KEY and PUSHER_CLUSTER, or PUSHER_HOST and PUSHER_PORT; raises ValueError for missing or wrong ones.
 
     A service on this machine is reached without TLS, unless PUSHER_TLS says 0 or 1, and never through a proxy.
     """
@@ -72,14 +71,17 @@ def is_publishable(data: str) -> bool:
 
 
 def wrong_variable(error: Exception) -> str:
-    """Return what to check after a refusal that is for good; each service has its own words."""
+    """Return what to check after a permanent refusal; empty if it is temporary. Each service has its own messages."""
     said = str(error).lower()
     if isinstance(error, PusherBadStatus) and said.startswith("404"):
         return "PUSHER_APP_ID"
     if not isinstance(error, PusherBadAuth):
         return ""
     words = {"auth_key": "PUSHER_KEY", "app key": "PUSHER_KEY", "timestamp": "this machine's clock"}
-    return next((wrong for word, wrong in words.items() if word in said), "PUSHER_SECRET")
+    for word, variable in words.items():
+        if word in said:
+            return variable
+    return "PUSHER_SECRET"
 
 
 async def _queried(query: Awaitable[Any]) -> Any:
@@ -106,7 +108,8 @@ class Publisher:
 
     def __init__(self, address: ServiceAddress) -> None:
         self._address = address
-        self._failure, self._failed_at_s = "", 0.0
+        self._failure = ""
+        self._failed_at_s = 0.0
         self._has_refused_to_terminate = False
         verify = client_tls_context() if address.tls and os.environ.get(FOLDER_VARIABLE) else True
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=not is_loopback(address.host), verify=verify)
@@ -123,9 +126,9 @@ class Publisher:
         )
 
     async def check(self) -> None:
-        """Make one signed request; raises ValueError, naming the variable for which the service refuses it. Waits.
+        """Make one signed request; waits. Raises ValueError, with the variable to check, if it is refused for good.
 
-        What may pass is no reason to raise: a service that starts later, or a plan that is used up today.
+        A temporary failure is only logged: the service may start later, or a plan may be used up today.
         """
         try:
             await self._pusher.channels_info()
@@ -139,14 +142,15 @@ class Publisher:
         try:
             await self._pusher.trigger(channel, event, data)
         except (PusherError, httpx.HTTPError, ValueError) as error:
-            self._failure, self._failed_at_s = f"push service: {type(error).__name__}: {error}", time.monotonic()
+            self._failure = f"push service: {type(error).__name__}: {error}"
+            self._failed_at_s = time.monotonic()
             raise PublishFailed(self._failure) from error
         self._failure = ""
 
     async def impairment(self) -> str:
-        """Return why events are not pushed, as far as is known, or nothing; waits for CONNECT_S at most.
+        """Return why events are not pushed, as far as is known, or an empty string; waits for CONNECT_S at most.
 
-        A service of ours, or a compatible one, must respond, whatever it says.
+        A service at PUSHER_HOST must respond, with any status; the vendor's is not asked.
         """
         if self._failure and time.monotonic() - self._failed_at_s < RECENT_S:
             return self._failure
@@ -161,8 +165,8 @@ class Publisher:
     async def terminate(self, user: str) -> None:
         """End the connections that have signed in as a user; waits, raises PublishFailed if nobody responds.
 
-        A service or plan that refuses leaves them receiving: the log says that once, since it is refused each time. The
-        official library requests this at a path that the vendor's API does not have (pusher 3.3.4).
+        If the service or the plan refuses, the connections keep receiving, and the first refusal is logged. The request
+        is made here because the official library uses a path that the vendor's API does not have (pusher 3.3.4).
         """
         client = self._pusher._pusher_client
         path = f"/apps/{client.app_id}/users/{quote(user)}/terminate_connections"
@@ -180,13 +184,15 @@ class Publisher:
         return list((await _queried(self._pusher.channels_info(prefix)))["channels"])
 
     async def members(self, channel: str) -> list[str]:
-        """Return the ids of those who are on a presence channel; waits, raises PublishFailed."""
+        """Return the ids of the members of a presence channel; waits, raises PublishFailed."""
         return [row["id"] for row in (await _queried(self._pusher.users_info(channel)))["users"]]
 
     def events_of(self, headers: Mapping[str, str], body: bytes) -> list[dict[str, str]]:
-        """Return what a webhook of the last 5 minutes says; raises Unauthenticated if it is not the service's."""
-        key, signature = headers.get("X-Pusher-Key", ""), headers.get("X-Pusher-Signature", "")
-        signature *= signature.isascii()  # the library compares no others
+        """Return the events of a webhook; raises Unauthenticated if it is not signed by the service, or too old."""
+        key = headers.get("X-Pusher-Key", "")
+        signature = headers.get("X-Pusher-Signature", "")
+        if not signature.isascii():  # the library raises an error for such a signature
+            signature = ""
         webhook = self._pusher.validate_webhook(key, signature, body.decode(errors="replace"))
         if webhook is None:
             raise Unauthenticated("webhook: expected one that was signed with PUSHER_SECRET within the last 5 minutes")

@@ -29,7 +29,8 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
 
     async def deliver(reader: Reader, writer: SocketWriter, counters: Counters) -> None:
         """Push new events for as long as the socket is open. A slow client catches up from its cursor."""
-        room, after = reader.room, reader.after
+        room = reader.room
+        after = reader.after
 
         def push(page: EncodedPage) -> bool:
             nonlocal after
@@ -40,7 +41,8 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
             return True
 
         while True:
-            begun_after, is_idle = after, False
+            begun_after = after
+            is_idle = False
             try:
                 async with asyncio.timeout(settings.ping_s):
                     await chat.follow(room, after, push)  # until the client, or this reader, falls behind

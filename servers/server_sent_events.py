@@ -1,12 +1,12 @@
 """Server-Sent Events: the server waits, within one response that never ends.
 
 Teaches that one request can replace many long polls: the response goes on, an event for every page (HTML Standard,
-section 9.2). What crosses the wire: one `GET /rooms/{room}/events?after=<cursor>&connection=<id>`, then pages whose
-`id` is the next cursor, which comes back as Last-Event-ID; where a socket would ping, a comment of 8 bytes; an event
-`refusal` before an end that is for good. Leaves out cookies, so that a page must read the stream by `fetch`:
-EventSource cannot send an Authorization header. Nothing comes back on a stream: only TCP can tell that its reader is
-gone. With HTTP/1.1, six tabs with a stream each hold all connections that a browser opens to this server; with HTTP/2
-(`--link h2`) all share one.
+section 9.2). What crosses the wire: one `GET /rooms/{room}/events?after=<cursor>&connection=<id>`, then pages. The `id`
+of a page is the next cursor, which a client that reconnects sends as Last-Event-ID. An idle stream carries a comment of
+8 bytes as often as a socket carries pings; a permanent end is announced by an event `refusal`. Leaves out cookies, so
+that a page must read the stream by `fetch`: EventSource cannot send an Authorization header. A client sends nothing on
+its stream, so only TCP can detect that it is gone. With HTTP/1.1, six tabs with a stream each hold all connections that
+a browser opens to this server; with HTTP/2 (`--link h2`) all share one.
 """
 
 from collections.abc import AsyncIterator
@@ -66,4 +66,6 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
 def resume(reader: Reader, request: Request) -> Reader:
     """Return the reader at its Last-Event-ID, if it sends one, else at the cursor of its query. Raises BadRequest."""
     last_event_id = request.headers.get("last-event-id")
-    return reader if last_event_id is None else reader._replace(after=parse_cursor("Last-Event-ID", last_event_id))
+    if last_event_id is None:
+        return reader
+    return reader._replace(after=parse_cursor("Last-Event-ID", last_event_id))

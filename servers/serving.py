@@ -80,7 +80,7 @@ class _Server(uvicorn.Server):
             return
         gc.collect()
         gc.freeze()  # the collector skips long-lived objects: p99 of a 1,000-way fan-out fell fivefold
-        gc.set_threshold(GARBAGE_MIN)  # a fan-out to 1,000 creates as many objects, of which all are gone at its end
+        gc.set_threshold(GARBAGE_MIN)  # a fan-out to 1,000 clients creates as many objects, and frees all of them
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         self._on_ready(f"{'https' if self.config.is_ssl else 'http'}://{bracketed(host)}:{port}")
 
@@ -89,7 +89,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def stop_at_eof(self) -> None:
-        """Stop when standard input closes: so no child outlives its parent, however that ends. Blocks."""
+        """Stop when standard input closes, so that no server outlives its parent process. Blocks."""
         while os.read(STDIN, 4096):
             pass
         self.should_exit = True
@@ -122,7 +122,7 @@ async def serve(
     """
     if not reuse_port:
         require_free(host, port)
-    logging.getLogger("uvicorn.error").addFilter(is_no_cancellation)
+    logging.getLogger("uvicorn.error").addFilter(is_worth_logging)
     descriptors = DescriptorLimit()
     asyncio.get_running_loop().set_exception_handler(descriptors.handle_exception)
     server = _Server(configuration(app, app.state.wire, host, port, http, descriptors), on_ready, on_stop)
@@ -131,16 +131,16 @@ async def serve(
     await server.serve([reusable_socket(host, port)] if reuse_port else None)
 
 
-def is_no_cancellation(record: logging.LogRecord) -> bool:
-    """Return whether a record is of something else than a request that was cancelled because its server stops."""
+def is_worth_logging(record: logging.LogRecord) -> bool:
+    """Return False for the record of a cancelled request: that is no fault, its server stops."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 @asynccontextmanager
 async def listening(config: uvicorn.Config, state: ServerState) -> AsyncIterator[asyncio.Server]:
-    """Serve beside what else this event loop does, until the block ends; then every connection is dropped.
+    """Serve in this event loop until the block ends; then drop every connection.
 
-    state: uvicorn keeps there what is open.
+    state: where uvicorn keeps its open connections and tasks.
     """
     config.load()
     make: Callable[..., asyncio.Protocol] = config.http_protocol_class
@@ -167,21 +167,20 @@ def configuration(
     socket_protocol: type[LimitedSocket] = SharedFrameSocket,
 ) -> uvicorn.Config:
     """Return uvicorn's configuration, with protocols that count bytes and have limits."""
-    limits = {"limits": http.limits}
-    secure: dict[str, Any] = {}
+    tls: dict[str, Any] = {}
     if http.link is not Link.PLAIN:
-        secure = {"ssl_certfile": certificate_file(), "ssl_context_factory": _tls_1_3}
-    spoken = metered(http_protocol, wire, wire.http, **limits, descriptors=descriptors)
+        tls = {"ssl_certfile": certificate_file(), "ssl_context_factory": _tls_1_3}
+    protocol = metered(http_protocol, wire, wire.http, limits=http.limits, descriptors=descriptors)
     if http.link is Link.H2:
         http2 = import_module("servers.http2")  # which needs an optional dependency group
-        h2 = metered(http2.LimitedHttp2, wire, wire.http, **limits, descriptors=descriptors)
-        spoken = http2.negotiated(spoken, h2)
+        h2 = metered(http2.LimitedHttp2, wire, wire.http, limits=http.limits, descriptors=descriptors)
+        protocol = http2.negotiated(protocol, h2)
     return uvicorn.Config(
         compressed(app) if http.gzip else app,
         host=host,
         port=port,
-        http=spoken,
-        ws=metered(socket_protocol, wire, wire.websocket, **limits),
+        http=protocol,
+        ws=metered(socket_protocol, wire, wire.websocket, limits=http.limits),
         timeout_keep_alive=http.keep_alive_s,  # type: ignore[arg-type]  # it goes to call_later
         ws_ping_interval=http.ping_interval_s,
         ws_ping_timeout=http.ping_timeout_s,
@@ -192,12 +191,12 @@ def configuration(
         access_log=False,
         log_level="warning",
         server_header=False,
-        **secure,
+        **tls,
     )
 
 
-def _tls_1_3(_: uvicorn.Config, made: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """Return uvicorn's TLS context without older versions, as browsers and servers speak to each other today."""
-    context = made()
+def _tls_1_3(_: uvicorn.Config, make_context: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Return uvicorn's TLS context without versions before 1.3, which today's browsers and servers do not need."""
+    context = make_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context

@@ -1,10 +1,10 @@
 """Write one frame to many sockets, or a whole response at once, on uvicorn's protocols.
 
-They keep what `servers.asgi_extensions` and `servers.asgi_extensions` promise. Teaches what a fan-out costs beyond the
-system calls. ASGI takes a text, so uvicorn builds the same frame for every connection: here it is written as it is,
-unless compression was negotiated. And for each of a thousand held polls it checks and joins the same headers, and
-writes head and body apart. constraints.txt pins uvicorn, whose internals this needs, and
-`tests/servers/test_shared_writes.py` names what has changed.
+They implement `servers.asgi_extensions`. Teaches what a fan-out costs beyond the system calls. ASGI passes a text, so
+uvicorn builds the same frame for every connection; here the finished frame is written, unless compression was
+negotiated. For each of a thousand held polls, uvicorn also checks and joins the same headers, and writes head and body
+separately; here a response is one write. This needs internals of uvicorn: constraints.txt pins its version, and
+`tests/servers/test_shared_writes.py` says what a new version has changed.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ class SharedFrameSocket(LimitedSocket):
             self.scope["extensions"][EXTENSION] = {WRITER: self}
 
     def start_keepalive(self) -> None:
-        """Forget the handshake, which has just been accepted: its headers take 10 kB of each silent connection."""
+        """Forget the headers of the accepted handshake: they would take 10 kB for as long as the connection is open."""
         super().start_keepalive()
         handshake: Any = (self.request.headers, self.response.headers, self.scope["headers"])
         for headers in handshake:
@@ -52,7 +52,7 @@ class SharedFrameSocket(LimitedSocket):
             self.conn.send_text(frame.payload)
             self.transport.write(b"".join(self.conn.data_to_send()))
         else:
-            self.transport.write(frame.whole)
+            self.transport.write(frame.encoded)
         return True
 
     async def drain(self) -> None:
@@ -99,7 +99,8 @@ class _Cycle(RequestResponseCycle):
         if self.disconnected:
             return
         fields = b"".join([b"%b: %b\r\n" % field for field in (*self.default_headers, *message["headers"])])
-        fields += b"" if self.keep_alive else b"connection: close\r\n"
+        if not self.keep_alive:
+            fields += b"connection: close\r\n"
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[message["status"]], fields, message[WHOLE]))
         self.response_started = self.response_complete = True
         self.message_event.set()

@@ -49,17 +49,17 @@ class SocketSession:
     async def _serve(self, room: str, receive: Receive, writer: SocketWriter, counters: Counters) -> None:
         """Join the room, then push events and execute commands at the same time, until either ends."""
         join = await self._receive_join(receive)
-        identity, connection = self._chat.verify(join.token), join.connection
+        identity = self._chat.verify(join.token)
         after = parse_cursor("join", join.after) if join.after else None
-        async with self._chat.connected(identity, room, connection) as held:
-            reader = await self._enter(identity, room, connection, after, writer)
+        async with self._chat.connected(identity, room, join.connection) as held:
+            reader = await self._enter(identity, room, join.connection, after, writer)
             executing = self._execute_all(receive, writer, reader, counters, held)
             await until_first_ends(self._deliver(reader, writer, counters), executing)
 
     async def _enter(
         self, identity: Identity, room: str, connection: str, after: Cursor | None, writer: SocketWriter
     ) -> Reader:
-        """Join the room and send its snapshot, which is long, so that nothing here may keep it; return the reader."""
+        """Join the room, send its snapshot, and return the reader. The long snapshot is freed when this returns."""
         snapshot = await self._chat.join(identity, room, connection)
         page = await self._chat.read(room, after or snapshot.cursor)
         await writer.write(TextFrame(encode(snapshot)))
@@ -95,7 +95,8 @@ class SocketSession:
 
     async def _execute(self, reader: Reader, frame: str) -> tuple[bytes, bool]:
         """Execute one command; return its acknowledgement or refusal as JSON, and whether this connection has left."""
-        ref, limit = 0, self._settings.request_bytes_max
+        ref = 0
+        limit = self._settings.request_bytes_max
         try:
             if len(frame) > limit or len(frame.encode()) > limit:
                 raise TooLarge(f"frame: expected at most {limit} bytes; send it in parts")
@@ -110,7 +111,7 @@ class SocketSession:
 
 
 async def until_first_ends(*awaitables: Awaitable[None]) -> None:
-    """Wait for the first to end, and raise what it raised; the others are cancelled."""
+    """Wait until one of the awaitables ends, raise its error if it has one, and cancel the others."""
     tasks = {asyncio.ensure_future(awaitable) for awaitable in awaitables}
     try:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -120,5 +121,5 @@ async def until_first_ends(*awaitables: Awaitable[None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        del task  # an error whose traceback refers to its task keeps all that the task had, until a garbage collection
+        del task  # an error's traceback keeps the variables of this frame, and so a task with all of its objects
         tasks.clear()

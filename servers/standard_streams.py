@@ -10,17 +10,18 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-STDIN = 0
-"""The file descriptor of standard input; it closes when the parent process ends."""
+STDIN = 0  # the file descriptor of standard input; it closes when the parent process ends
 
 
 def print_ready(address: str, facts: Mapping[str, Any], next_step: str = "") -> None:
     """Print where the server listens: one JSON line for a parent process, or words for a person at a terminal.
 
-    next_step: what a person may open or run now. A parent that has ended gets nothing; standard input says so, too.
+    next_step: what a person may open or run now. That the parent has ended is no error here: standard input says so.
     """
     if sys.stdout.isatty():
-        print(f"Listening on {address}   (Ctrl-C ends it)", *filter(None, [next_step]), sep="\n", flush=True)
+        print(f"Listening on {address}   (Ctrl-C ends it)", flush=True)
+        if next_step:
+            print(next_step, flush=True)
         return
     try:
         print(json.dumps({"address": address, **facts}), flush=True)

@@ -1,8 +1,8 @@
 """The counters of a server, by `GET /stats` on a connection of its own; and those of all workers behind one port.
 
-Teaches that a reading must not change what it reads: a server leaves these requests out of what it counts (see
+Teaches that a measurement must not change what it measures: a server does not count these requests (see
 `servers.wire_bytes`). And that counters need not be shared to be summed: the worker that gets the request queries the
-others, each on a Unix socket in a folder of their own. Leaves out what a worker counted that has died.
+others, each on a Unix socket in a folder of their own. Leaves out the counters of workers that have died.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ RESPONSE_S = 10.0
 def read_stats(address: str, path: str = "/stats", authority: str = "") -> dict[str, Any]:
     """Return the counters; waits for them, and raises OSError, HTTPException or ValueError if none come.
 
-    authority: the file of the one that has signed the server's certificate; empty without TLS.
+    authority: the file of the authority that has signed the server's certificate; empty without TLS.
     """
-    at = urlsplit(address).netloc
+    host = urlsplit(address).netloc
     if authority:
         tls = ssl.create_default_context(cafile=authority)
-        connection: HTTPConnection = HTTPSConnection(at, timeout=RESPONSE_S, context=tls)
+        connection: HTTPConnection = HTTPSConnection(host, timeout=RESPONSE_S, context=tls)
     else:
-        connection = HTTPConnection(at, timeout=RESPONSE_S)
+        connection = HTTPConnection(host, timeout=RESPONSE_S)
     with closing(connection):
         connection.request("GET", path, headers={"Connection": "close"})
         counters: dict[str, Any] = json.load(connection.getresponse())
@@ -43,7 +43,7 @@ Counts = Mapping[str, Any]
 
 
 class WorkerStats:
-    """own: returns what this worker has counted. Numbers are summed; every other value is the same for all."""
+    """Sums the counters of all workers; other values are equal in all of them. own: returns this worker's counters."""
 
     def __init__(self, folder: Path, own: Callable[[], Counts]) -> None:
         self._folder = folder
@@ -88,7 +88,7 @@ def added(one: Any, other: Any) -> Any:
 
 
 async def _query(path: Path) -> Counts:
-    """Return what another worker has counted; nothing if it has died, perhaps while it responded."""
+    """Return the counters of another worker; none if it has died, perhaps while it responded."""
     writer: asyncio.StreamWriter | None = None
     try:
         reader, writer = await asyncio.open_unix_connection(path)

@@ -11,8 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-RENTED, LOCAL_STAND_IN = "rented", "local stand-in"
-"""Whose push service the Pusher adapter publishes through."""
+RENTED = "rented"
+LOCAL_STAND_IN = "local stand-in"
+"""The push service through which the Pusher adapter publishes is one of these two."""
 
 NOT_COUNTED = "rented, not counted"
 """A rented service's CPU time and bytes cannot be measured from here: its row and its charts say so."""
@@ -58,7 +59,8 @@ class Transport:
     def label_for(self, push_service: str) -> str:
         """Return the label for tables and charts, which marks an addition and whose push service it is."""
         if self.needs_push_service:
-            return f"{self.label} ({NOT_COUNTED if push_service == RENTED else LOCAL_STAND_IN})"
+            whose = NOT_COUNTED if push_service == RENTED else LOCAL_STAND_IN
+            return f"{self.label} ({whose})"
         return f"{self.label} (added)" if self.is_addition else self.label
 
 

@@ -1,9 +1,9 @@
-"""Presence by the push service's own means: it says who is on a room's channel, and the API renews their leases.
+"""Presence without heartbeats: the push service says who is on a room's channel, and the API renews their leases.
 
-Teaches that a webhook may be repeated, late or out of order. So whoever comes is looked for on the service's list of
-members, and whoever goes takes only the lease that their own socket holds. And it may never come: so the lists of all
-rooms are read at the start, and then every third of a lease. Members without a lease or a valid token have their
-connections terminated.
+Teaches that a webhook may be repeated, late or out of order. So a member who was added is confirmed by the service's
+list of members, and a member who was removed loses only the lease that their own socket holds. A webhook may also be
+lost, so the lists of all rooms are read at the start, and then every third of a lease. If a member has no lease or no
+valid token, their connections are terminated.
 
 What crosses the wire: `POST /pusher/webhook`, signed, and the API's queries of `/channels` and
 `/channels/{name}/users`. A member is one socket of a connection, so two windows of a user come and go by themselves.
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class Member(NamedTuple):
-    """A socket of a user's connection, and when its token expires. On the wire: all four, with a dot between them."""
+    """A socket of a user's connection, and when the token expires. On the wire: the four fields, joined by dots."""
 
     user: str
     expires_at_ms: str
@@ -46,8 +46,9 @@ class Member(NamedTuple):
 
 
 def members_of(user_ids: Iterable[str]) -> set[Member]:
-    """Return the members that ids on the wire stand for; those of other applications are left out."""
-    return {Member(*found.groups()) for found in map(MEMBER.fullmatch, user_ids) if found}
+    """Return the members that ids on the wire stand for; ids of another form, from other applications, are left out."""
+    matches = map(MEMBER.fullmatch, user_ids)
+    return {Member(*match.groups()) for match in matches if match}
 
 
 class WebhookPresence:
@@ -65,8 +66,8 @@ class WebhookPresence:
         member = Member(identity.user, str(identity.expires_at_ms), connection, socket_id)
         return {"user_id": ".".join(member), "user_info": {"name": identity.name}}
 
-    async def take(self, request: Request) -> Response:
-        """Release the leases of those who have gone, and renew those of the others; raises ChatError."""
+    async def receive(self, request: Request) -> Response:
+        """Handle a webhook: renew the leases of added members, release those of removed ones; raises ChatError."""
         body = await read_body(request, replace(self._chat.settings, request_bytes_max=WEBHOOK_BYTES_MAX))
         added: defaultdict[str, set[Member]] = defaultdict(set)
         for event in self._publisher.events_of(request.headers, body):
@@ -84,12 +85,13 @@ class WebhookPresence:
         return json_response({})
 
     async def confirm_all(self) -> None:
-        """Renew the leases of all members, if the last time is a third of a lease ago. A failure is logged."""
+        """Renew the leases of all members, at most once in a third of a lease. A failure is logged."""
         if time.monotonic() < self._due_s:
             return
         try:
             channels = await self._publisher.channels(CHANNEL_PREFIX)
-            for channel, members in zip(channels, await asyncio.gather(*map(self._members, channels)), strict=True):
+            lists = await asyncio.gather(*map(self._members, channels))
+            for channel, members in zip(channels, lists, strict=True):
                 # Without a socket, since each lease keeps the one that holds it.
                 await self._confirm(channel, {member._replace(socket="") for member in members})
             self._due_s = time.monotonic() + self._chat.settings.renewed_lease_s / 3
@@ -100,7 +102,7 @@ class WebhookPresence:
         return members_of(await self._publisher.members(channel))
 
     async def _confirm(self, channel: str, members: Iterable[Member]) -> None:
-        """Renew the leases of members who are there; terminate the connections of those for whom that fails."""
+        """Renew the leases of connected members; if that fails, terminate the member's connections."""
         room = channel.removeprefix(CHANNEL_PREFIX)
         names = await self._chat.names(room)
         for user, expires_at_ms, connection, socket in members:

@@ -1,6 +1,6 @@
 """Count the bytes of every connection at its transport, so that headers, frames and pings are included.
 
-Teaches where a protocol's overhead can be seen: below it. Leaves out the headers of TCP and IP.
+Teaches that a protocol's overhead is visible only in the layer below it. Leaves out the headers of TCP and IP.
 """
 
 import asyncio
@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 READINGS = (b"GET /stats ", b"GET /host/stats ")
-"""How a request for the counters themselves begins: what it costs is not counted."""
+"""How a request for the counters themselves begins: its bytes are not counted."""
 
-ABORT_AFTER_S = 5
-"""How long a connection that is being closed may take to send what is left."""
+ABORT_AFTER_S = 5  # how long a connection that is being closed may take to send what is left
 
 
 @dataclass(slots=True)
@@ -54,7 +53,8 @@ class MeteredTransport:
 
     def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
         self._transport = transport
-        self._write, self.is_closing = transport.write, transport.is_closing
+        self._write = transport.write
+        self.is_closing = transport.is_closing
         self.traffic = traffic
         self._aborting: asyncio.TimerHandle | None = None
 
@@ -71,7 +71,7 @@ class MeteredTransport:
             self._aborting = asyncio.get_running_loop().call_later(ABORT_AFTER_S, self._transport.abort)
 
     def note_lost(self) -> None:
-        """Forget the timer, which would keep what belonged to the connection in memory for as long."""
+        """Cancel the timer, which would keep the connection's objects in memory until it fires."""
         if self._aborting is not None:
             self._aborting.cancel()
 
@@ -98,7 +98,8 @@ class _Meter:
         super().connection_made(transport)  # type: ignore[misc]
 
     def data_received(self, data: bytes) -> None:
-        traffic = self._metered_transport.traffic = Traffic() if data.startswith(READINGS) else self.traffic
+        traffic = Traffic() if data.startswith(READINGS) else self.traffic  # a reading has a count of its own
+        self._metered_transport.traffic = traffic
         traffic.received += len(data)
         if self._upgraded_from:
             self._upgraded_from.received -= len(data)

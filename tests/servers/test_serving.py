@@ -27,7 +27,7 @@ from servers.deploy.deployments import DEPLOYMENTS
 from servers.deploy.serverless.__main__ import main as host
 from servers.deploy.serverless.profiles import PROFILES
 from servers.pusher_service.__main__ import main as push_service
-from servers.serving import is_no_cancellation
+from servers.serving import is_worth_logging
 from servers.standard_streams import print_ready
 from servers.transports import TRANSPORTS
 from servers.wire_bytes import MeteredTransport, Traffic, WireBytes, metered
@@ -121,7 +121,7 @@ def test_a_server_whose_parent_ends_before_it_is_ready_ends_without_a_traceback(
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), ValueError()])
 def test_only_a_cancelled_request_is_not_logged(error: BaseException) -> None:
     record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "in ASGI", None, (type(error), error, None))
-    assert is_no_cancellation(record) is isinstance(error, ValueError)
+    assert is_worth_logging(record) is isinstance(error, ValueError)
 
 
 async def test_what_is_written_to_a_closing_connection_is_dropped_and_not_counted() -> None:
