@@ -21,9 +21,7 @@ from servers.core.wire import Account
 
 SALT = "push-or-poll.token"
 CACHED_MAX = 10_000
-TOKEN_BYTES_MAX = 1024
-"""A name of 32 emoji makes 600; so the cache takes 20 MB at most, names included."""
-
+TOKEN_BYTES_MAX = 1024  # a name of 32 emoji makes 600; so the cache takes 20 MB at most, names included
 TOKEN = re.compile(rf"[A-Za-z0-9_.-]{{1,{TOKEN_BYTES_MAX}}}", re.ASCII)
 
 
@@ -37,10 +35,10 @@ class Identity:
 
 
 class Tokens:
-    """Issues and verifies tokens. Caches verified ones: a poll every two seconds costs one HMAC, not one a poll.
+    """Issues and verifies tokens. Verified tokens are cached: only the first request with a token costs an HMAC.
 
-    A user's id also says from which network they logged in, to those who have the secret: so every process that serves
-    knows it, with no field for it in a token or a table.
+    A user's id also holds the network of the log-in, readable only with the secret. So every process that serves can
+    find it out, and neither a token nor a table needs a field for it.
     """
 
     def __init__(self, secret: str, clock: Clock, lifetime_s: float) -> None:
@@ -78,14 +76,15 @@ class Tokens:
         return identity
 
     def _masked(self, digits: str, random: str) -> str:
-        """Return 4 hex digits, exclusive or those that a random id stands for: twice gives the first again."""
+        """Return 4 hex digits XOR those that follow from a random id; done twice, this returns the original digits."""
         return f"{int(digits, 16) ^ int(self._digits(random), 16):04x}"
 
     def _digits(self, text: str) -> str:
+        """Return the first 4 hex digits of a text's HMAC."""
         return hmac.digest(self._secret, text.encode(), "sha256").hex()[:4]
 
     def _open(self, token: str) -> Identity:
-        """Verify a token. Only as it was issued: Base64 ignores padding, and the last bits."""
+        """Verify a token. Its spelling must be the issued one: Base64 decoding ignores padding and the last bits."""
         try:
             if not TOKEN.fullmatch(token) or not _is_canonical(token.rpartition(".")[2]):
                 raise ValueError(token[:80])

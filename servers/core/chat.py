@@ -40,8 +40,8 @@ from servers.core.wire import (
 class Chat:
     """One chat over one store. Use `running()` around it: it sweeps leases and follows the store meanwhile.
 
-    stopping: nobody is made to wait any more. on_commit: awaited inside every call that commits an event. on_sweep:
-    awaited before leases are swept, to renew some of them. on_close: awaited before the store is closed.
+    stopping: from now on no call waits for events. on_commit: awaited inside every call that commits an event.
+    on_sweep: awaited before leases are swept, to renew some of them. on_close: awaited before the store is closed.
     """
 
     def __init__(self, store: Store, tokens: Tokens, clock: Clock, settings: Settings) -> None:
@@ -109,7 +109,7 @@ class Chat:
         """Enter a room with one connection, or come back to it, and return the room as it is now. Raises ChatError."""
         joining = self._connection(identity, room, connection)
         self._rate_limit.check(identity.user)
-        if self.settings.on_demand:  # else those who are gone might keep their rooms from everybody else
+        if self.settings.on_demand:  # otherwise users who are gone might count for the limits of rooms
             await self._sweep_if_due()
         await self._after_commit(await self._presence.join(joining))
         head = await self._store.head(room)
@@ -140,7 +140,7 @@ class Chat:
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Renew the connection's lease, and return the room's head. Raises NotJoined.
 
-        A heartbeat that comes somewhat early counts, too: otherwise a lease would miss it, and the next might be lost.
+        A heartbeat that comes a little early renews, too: otherwise it would have no effect, and the next may be lost.
         """
         await self.renew_lease(identity, room, connection, self.settings.late_s)
         if self.settings.on_demand:
@@ -150,12 +150,12 @@ class Chat:
         return Head(head.epoch, head.seq)
 
     def keep_online(self, identity: Identity, room: str, connection: str) -> AbstractContextManager[HeldLease]:
-        """Renew the connection's lease for as long as the block runs; yield what ends with it. Raises TooMany."""
+        """Renew the connection's lease for as long as the block runs; yields the held lease. Raises TooMany."""
         return self._presence.keep_online(self._connection(identity, room, connection))
 
     @asynccontextmanager
     async def connected(self, identity: Identity, room: str, connection: str) -> AsyncIterator[HeldLease]:
-        """Do as `keep_online` for a stream or socket: its end releases the lease, unless that has ended before."""
+        """Like `keep_online`, for a stream or socket: the end of the block releases the lease, if it still runs."""
         held: HeldLease | None = None
         try:
             with self.keep_online(identity, room, connection) as held:
@@ -198,9 +198,10 @@ class Chat:
                 validation.check_id("client_id", client_id, self.settings)
                 validation.check_text(text, self.settings)
                 event = await self._commit(identity, room, Kind.MESSAGE, text, client_id)
-            case Typing(active=active):  # it carries its own expiry: a client that merely stops sends nothing
-                body, lasts_s = ("started", self.settings.typing_s) if active else ("stopped", 0.0)
-                event = await self._commit(identity, room, Kind.TYPING, body, lasts_s=lasts_s)
+            case Typing(active=True):  # the notice expires: a client that is gone cannot withdraw it
+                event = await self._commit(identity, room, Kind.TYPING, "started", lasts_s=self.settings.typing_s)
+            case Typing():
+                event = await self._commit(identity, room, Kind.TYPING, "stopped", lasts_s=0.0)
             case MarkRead(up_to=up_to):
                 event = await self._mark_read(identity, room, up_to)
             case Leave(connection=connection):
@@ -209,8 +210,9 @@ class Chat:
 
     async def read(self, room: str, after: Cursor) -> EncodedPage:
         """Return the events after the cursor, at once. Raises BadRequest for a cursor beyond the end of the log."""
-        if not self.settings.on_demand:  # else another instance may have committed events that our feed has not seen
-            page = (self._feeds.get(room) or await self._feeds.open(room)).page(after)
+        if not self.settings.on_demand:  # otherwise another instance may have committed events that our feed lacks
+            feed = self._feeds.get(room) or await self._feeds.open(room)
+            page = feed.page(after)
             if page is not None:
                 return page
         if after.epoch == self._store.epoch and after.seq > (await self._store.head(room)).seq:
@@ -221,8 +223,12 @@ class Chat:
     async def wait_and_read(self, room: str, after: Cursor, timeout_s: float) -> EncodedPage:
         """Return the events after the cursor as soon as there are any; an empty page after `timeout_s`."""
         deadline_s = self._clock.monotonic_s() + timeout_s
-        page, feed = await self.read(room, after), await self._feeds.open(room)
-        while page.next == after and not self.stopping and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
+        page = await self.read(room, after)
+        feed = await self._feeds.open(room)
+        while page.next == after and not self.stopping:
+            left_s = deadline_s - self._clock.monotonic_s()
+            if left_s <= 0:
+                break
             await feed.wait(after, left_s)
             page = feed.page(after) or await self.read(room, after)
         return page
@@ -240,7 +246,9 @@ class Chat:
 
     def _newest(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         """Return the last events that fit into a page."""
-        return events[len(events) - fitting(map(encode, reversed(events)), self.settings.page_bytes_max) :]
+        newest_first = (encode(event) for event in reversed(events))
+        count = fitting(newest_first, self.settings.page_bytes_max)
+        return events[len(events) - count :]
 
     def _user_of(self, token: str | None, name: str) -> str | None:
         with suppress(Unauthenticated):
@@ -249,7 +257,7 @@ class Chat:
         return None
 
     def _connection(self, identity: Identity, room: str, connection: str) -> Connection:
-        """Return what has a lease; raises BadRequest for a room or an id that none can have."""
+        """Return the connection that holds a lease; raises BadRequest for a malformed room or id."""
         validation.check_room(room)
         validation.check_id("connection", connection, self.settings)
         return Connection(room, identity.user, identity.name, connection)

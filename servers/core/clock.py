@@ -13,7 +13,7 @@ class Clock(Protocol):
         """Wall clock, in ms since 1970: for stamps that other machines read."""
 
     def monotonic_s(self) -> float:
-        """A clock that never jumps, and goes on while the machine sleeps, in seconds: for durations."""
+        """Seconds on a clock that never jumps, and goes on while the machine sleeps: for durations."""
 
 
 STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -1,6 +1,6 @@
 """What a server has counted since it started, for `GET /stats`.
 
-Teaches to count by purpose: the same number of requests means something else if most of them only ask for news.
+Teaches why requests are counted by purpose: a hundred reads say something else about a transport than a hundred sends.
 """
 
 from dataclasses import dataclass, field

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class ChatError(Exception):
-    """A refusal. detail: what was expected, what came, and what to do. retry_after_s: when; 0.0 if not known."""
+    """A refusal. detail: what was expected, what came, what to do. retry_after_s: when to retry; 0.0 if unknown."""
 
     code: ClassVar[str]
     http_status: ClassVar[int]

@@ -1,7 +1,7 @@
-"""The lease that an open request, stream or socket holds: when it ends, so does the wait that it was for.
+"""The lease that an open request, stream or socket holds. When the lease ends, the wait for events ends, too.
 
-Teaches that a wait ended from outside needs no task to watch for it: the block that waits is a timeout without a
-deadline, which `end` brings to now. What does not wait at that moment (an acknowledgement, a refusal) still goes out.
+Teaches how to end a wait from outside without a task that watches for it: the waiting block is a timeout, and `end`
+moves its deadline to now. A block that does not wait at that moment (it sends an acknowledgement) still completes.
 """
 
 import asyncio
@@ -22,18 +22,19 @@ class HeldLease:
         self.blocks: dict[asyncio.Timeout, float] = {}
 
     def end(self) -> None:
-        """End every `required` block that waits, now and from now on."""
+        """End every waiting `required` block, now and from now on."""
         self.ended = True
         now_s = asyncio.get_running_loop().time()
         for block, grace_s in self.blocks.items():
             block.reschedule(now_s + grace_s)
 
     def required(self, token_left_s: float, grace_s: float = 0.0) -> "Required":
-        """Raise NotJoined in a block that waits when the lease ends, Unauthenticated when the token expires.
+        """Return a context: its waiting block raises NotJoined if the lease ends, Unauthenticated if the token does.
 
         grace_s: how long the block may go on after that, to say why it ends.
         """
-        return Required(self, asyncio.timeout((0.0 if self.ended else token_left_s) + grace_s), grace_s)
+        left_s = 0.0 if self.ended else token_left_s
+        return Required(self, asyncio.timeout(left_s + grace_s), grace_s)
 
 
 class Required:
@@ -42,7 +43,9 @@ class Required:
     __slots__ = ("_block", "_grace_s", "_held")
 
     def __init__(self, held: HeldLease, block: asyncio.Timeout, grace_s: float) -> None:
-        self._held, self._block, self._grace_s = held, block, grace_s
+        self._held = held
+        self._block = block
+        self._grace_s = grace_s
 
     async def __aenter__(self) -> None:
         await self._block.__aenter__()

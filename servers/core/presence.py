@@ -1,8 +1,9 @@
 """Who is online: leases that must be renewed, since a polling client sends nothing when it leaves.
 
-Teaches that a closed socket only releases early the lease that a poll renews. A client may open a new stream or socket
-before the old one has closed, perhaps at another process: the process that opened the newest one holds the lease, and
-only it may release it. Leases run on the store's clock. Leaves out how a renewal travels.
+Teaches that polls and sockets share one lease: a poll renews it, an open socket renews it too, and a closed socket
+releases it early. A client may open a new stream or socket before the old one has closed, perhaps at another process.
+So the process that opened the newest one holds the lease, and only that process may release it. Leases run on the
+store's clock. Leaves out how a renewal travels.
 """
 
 import asyncio
@@ -22,9 +23,7 @@ from servers.core.store import Lease, Limits, Store
 from servers.core.wire import Event, Kind
 
 NEVER_S = float("-inf")
-CACHED_MAX = 50_000
-"""Entries of each cache, of 1 kB at most. About a dropped one the store is asked again, or at the next renewal."""
-
+CACHED_MAX = 50_000  # entries of each cache, of 1 kB at most. For a dropped entry the store is queried again
 Key = TypeVar("Key")
 
 
@@ -80,9 +79,9 @@ class Presence:
         return event
 
     async def renew(self, connection: Connection, holder: str = "", recent_s: float | None = None) -> Event | None:
-        """Renew the lease, if that is due; return the "online" event, if any. Raises NotJoined.
+        """Renew the lease, if a renewal is due; return the "online" event, if any. Raises NotJoined.
 
-        recent_s: it is not due if it was renewed within this time; a third of a lease if None.
+        recent_s: no renewal is due within this time after the last one; a third of a lease if None.
         """
         recent_s = self._settings.heartbeat_s if recent_s is None else recent_s
         now_s = self._clock.monotonic_s()
@@ -107,7 +106,7 @@ class Presence:
         return await self.renew(connection, self._process)
 
     async def release(self, connection: Connection, holder: str = "") -> Event | None:
-        """End the lease now, and what it was held for; return the "offline" event, if it was the user's last."""
+        """End the lease and its open requests now; return the "offline" event, if it was the user's last lease."""
         self._renewed_s.pop(connection, None)
         held = self._held_now(connection)
         event = await self._store.release(await self._lease(connection, holder))
@@ -116,7 +115,9 @@ class Presence:
 
     async def disconnect(self, connection: Connection) -> Event | None:
         """Release the lease of a closed stream or socket, unless the connection has a newer one, here or elsewhere."""
-        return None if connection in self._open else await self.release(connection, self._process)
+        if connection in self._open:
+            return None
+        return await self.release(connection, self._process)
 
     async def require(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room and not left it. Cached for one lease."""
@@ -128,14 +129,14 @@ class Presence:
         _remember(self._member_until_s, key, self._clock.monotonic_s() + self._settings.lease_s)
 
     def on_foreign_event(self, event: Event) -> None:
-        """Ask the store again about a user who went offline at another process: they may have left the room."""
+        """Forget what is cached about a user who went offline at another process: they may have left the room."""
         if event.kind is Kind.PRESENCE and event.body == "offline":
             self._member_until_s.pop((event.room, event.sender), None)
             _remember(self._doubted_s, (event.room, event.sender), self._clock.monotonic_s())
 
     @contextmanager
     def keep_online(self, connection: Connection) -> Iterator[HeldLease]:
-        """Have `sweep` renew the lease while the block runs; yield what ends with the lease. Raises TooMany."""
+        """Have `sweep` renew the lease while the block runs; yields the held lease. Raises TooMany."""
         limit = self._settings.polls_max
         if len(self._open.get(connection, ())) >= limit:
             raise TooMany(f"connection {connection.id!r}: has {limit} open requests already; await one")
@@ -160,7 +161,7 @@ class Presence:
         return events
 
     async def now_ms(self) -> int:
-        """Return the time on the store's clock, as of the last sweep and as much later as it is here."""
+        """Return the time on the store's clock, by the difference from our clock that the last sweep has measured."""
         if self._offset_ms is None or self._settings.on_demand:  # an instance may have been frozen meanwhile
             await self._read_clock()
         assert self._offset_ms is not None
@@ -174,7 +175,7 @@ class Presence:
         self._offset_ms = offset_ms
 
     def _held_now(self, connection: Connection) -> list[HeldLease]:
-        """Return what is open before the store is asked: what opens while it answers has joined again."""
+        """Return the open requests. Call it before the store is queried: those that open later have joined again."""
         return list(self._open.get(connection, ()))
 
     def _end(self, connection: Connection, held: list[HeldLease]) -> None:

@@ -1,9 +1,10 @@
-"""How often a user may send commands, and a network log in; and in how many rooms the users of a network are online.
+"""Limits: commands of a user, log-ins from a network, and rooms in which the users of one network are online.
 
 Teaches that a token bucket is one number, the time at which it will be full again (the "generic cell rate algorithm" of
-ATM): nothing refills it, and who has a full one needs no entry. And what limits a person if accounts are free: not a
-limit for each user, nor one of new users, which a class behind one address reaches. Rooms are scarce and addresses cost
-something, so a network has a share of the rooms. Leaves out other processes: each counts by itself.
+ATM): nothing has to refill it, and a full bucket needs no entry. And how to limit a person where accounts are free. A
+limit for each user does not help, and a limit of new users would stop a class that shares one address. But rooms are
+scarce and addresses cost something, so each network gets a share of the rooms. Leaves out other processes: each counts
+by itself.
 """
 
 from collections import defaultdict
@@ -11,11 +12,9 @@ from collections import defaultdict
 from servers.core.clock import Clock
 from servers.core.errors import TooMany
 
-ROUNDING_S = 1e-9
-"""A wait this short is an error of floating-point arithmetic, not a wait."""
-
+ROUNDING_S = 1e-9  # a wait this short is an error of floating-point arithmetic, not a wait
 USERS_MAX = 10_000
-"""The most entries, of about 200 bytes each. Of more users than that, those with the fullest buckets get full ones."""
+"""The most entries, of about 200 bytes each. If there are more, the fullest buckets are forgotten, as if full."""
 
 
 class RateLimit:
@@ -46,8 +45,8 @@ class RateLimit:
 
     def _forget(self, now_s: float) -> None:
         """Drop the full buckets; if those are few, the fullest half."""
-        kept = sorted(self._full_at_s.items(), key=lambda entry: entry[1])[-USERS_MAX // 2 :]
-        self._full_at_s = {user: at_s for user, at_s in kept if at_s > now_s}
+        by_fullness = sorted(self._full_at_s.items(), key=lambda entry: entry[1])
+        self._full_at_s = {user: at_s for user, at_s in by_fullness[-USERS_MAX // 2 :] if at_s > now_s}
 
 
 class NetworkRooms:
@@ -61,7 +60,8 @@ class NetworkRooms:
 
     def take(self, network: str, room: str) -> None:
         """Note that a user of the network is online in the room. Raises TooMany if that is one room too many."""
-        now_s, rooms = self._clock.monotonic_s(), self._until_s[network]
+        now_s = self._clock.monotonic_s()
+        rooms = self._until_s[network]
         if room not in rooms and len(rooms) >= self._rooms_max:
             self._drop_expired(rooms, now_s)
             if len(rooms) >= self._rooms_max:
@@ -79,5 +79,7 @@ class NetworkRooms:
 
     @staticmethod
     def _drop_expired(rooms: dict[str, float], now_s: float) -> None:
-        while rooms and rooms[first := next(iter(rooms))] <= now_s:
-            del rooms[first]
+        for room, until_s in list(rooms.items()):
+            if until_s > now_s:
+                break
+            del rooms[room]

@@ -1,7 +1,7 @@
 """The newest events of one room's log, kept once per process, each encoded once.
 
-Teaches how one log serves a thousand cursors cheaply: those near the head are answered from memory, those further back
-read the store. Nobody has a queue, so a slow client costs the others nothing: a follower whose socket would have to
+Teaches how one log serves a thousand cursors cheaply: a cursor near the head is served from memory, one further back
+from the store. No client has a queue, so a slow client costs the others nothing: a follower whose socket would have to
 wait is dropped, and catches up from its own cursor.
 """
 
@@ -37,7 +37,7 @@ def encode_page(page: Page, bytes_max: int) -> EncodedPage:
 
 
 def fitting(encoded: Iterable[bytes], bytes_max: int) -> int:
-    """Return how many of the first fit into so many bytes together; at least one, if there is any."""
+    """Return how many parts, from the first on, fit into `bytes_max` together; at least one, if there is any."""
     count = total = 0
     for part in encoded:
         total += len(part)
@@ -56,12 +56,9 @@ def _join(after: Cursor, events: Sequence[bytes], bytes_max: int) -> EncodedPage
     return EncodedPage(body, after, following, len(events))
 
 
-Push = Callable[[EncodedPage], bool]
-"""Accepts a page without waiting, or returns False: then its follower is dropped."""
-
+Push = Callable[[EncodedPage], bool]  # accepts a page without waiting, or returns False: then its follower is dropped
 OnEvent = Callable[[Event], None]
-OBJECT_BYTES = 100
-"""What Python adds to the bytes of an event, about."""
+OBJECT_BYTES = 100  # about how many bytes Python adds to those of an event
 
 
 class RoomFeed:
@@ -105,7 +102,7 @@ class RoomFeed:
 
     @property
     def kept_bytes(self) -> int:
-        """How much memory the tail and the encoded pages take, about."""
+        """About how many bytes of memory the tail and the encoded pages take."""
         return self._tail_bytes + self._pages_bytes
 
     def offer(self, event: Event) -> None:
@@ -117,7 +114,7 @@ class RoomFeed:
             self._has_gap.set()
 
     def page(self, after: Cursor) -> EncodedPage | None:
-        """Return the events after the cursor; None if it lies further back than the tail, or in another epoch."""
+        """Return the events after the cursor; None if the cursor is older than the tail, or in another epoch."""
         self._used_s = time.monotonic()
         start = after.seq - self._base
         if after.epoch != self.epoch or not 0 <= start <= len(self._tail):
@@ -159,10 +156,10 @@ class RoomFeed:
         self._waiters.wake()
 
     async def pump(self, wait_s: float = PUMP_WAIT_S) -> bool:
-        """Read the next events of other processes from the store, and wait for them; return whether there were any.
+        """Wait for events of other processes, and read them from the store; return whether there were any.
 
-        Repeat it. If the head moved meanwhile, `offer` has moved it. If the store has more, the next `wait` returns at
-        once.
+        Call it repeatedly. If the head moved meanwhile, `offer` has moved it, and nothing is read: the next call finds
+        at once what the store has beyond it.
         """
         head = self.head
         is_behind = await self._store.wait(self._room, head, wait_s)
@@ -171,7 +168,7 @@ class RoomFeed:
         return is_behind
 
     async def fill_gaps(self) -> None:
-        """Pump only when an event is missing, where all are offered: it may be older than the feed. Repeat it."""
+        """Pump, but only when an event is missing: for a store that offers every event. Call it repeatedly."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._has_gap.wait(), PUMP_WAIT_S)
         self._has_gap.clear()
@@ -195,7 +192,8 @@ class RoomFeed:
         self._extend(events)
 
     def _start_over(self, base: Cursor) -> None:
-        self.epoch, self._base, self._flushed = base.epoch, base.seq, base.seq
+        self.epoch = base.epoch
+        self._base = self._flushed = base.seq
         self._tail: list[bytes] = []
         self._tail_bytes = 0
         self._clear_pages()
@@ -205,13 +203,13 @@ class RoomFeed:
 
     def trim(self, bytes_max: int) -> None:
         """Keep the newest events that fit, `tail_max` at most, and those that are still to be pushed."""
-        kept, kept_bytes = 0, 0
+        fitting_count = fitting_bytes = 0
         for event in reversed(self._tail[-self._settings.tail_max :]):
-            kept_bytes += len(event) + OBJECT_BYTES
-            if kept_bytes > bytes_max:
+            fitting_bytes += len(event) + OBJECT_BYTES
+            if fitting_bytes > bytes_max:
                 break
-            kept += 1
-        surplus = min(len(self._tail) - kept, self._flushed - self._base)
+            fitting_count += 1
+        surplus = min(len(self._tail) - fitting_count, self._flushed - self._base)
         self._tail_bytes -= sum(len(event) + OBJECT_BYTES for event in self._tail[:surplus])
         del self._tail[:surplus]
         self._base += surplus

@@ -1,4 +1,4 @@
-"""All the feeds of one process: a room gets one with the first request that needs it, and loses it when unused.
+"""All the feeds of one process: a feed is opened by the first request for its room, and closed when it is unused.
 
 Teaches that a cache needs three bounds: of each entry, of all of them together, and of how many there are.
 """
@@ -15,14 +15,9 @@ from servers.core.store import Store
 from servers.core.supervised_retry import supervised_retry
 from servers.core.wire import Event
 
-RETRY_S = 1.0
-"""The pause after the store has failed; the log is still there."""
-
-FEEDS_MAX = 4_000
-"""How many rooms keep a feed that nobody reads, of 5 kB each without its tail."""
-
-UNREAD_S = 1.0
-"""A feed is closed, if there are too many, when nobody has read it for so long."""
+RETRY_S = 1.0  # the pause after the store has failed; the log is still there
+FEEDS_MAX = 4_000  # how many rooms keep a feed that nobody reads, of 5 kB each without its tail
+UNREAD_S = 1.0  # if there are too many feeds, those are closed that nobody has read for so long
 
 
 class RoomFeeds:
@@ -40,7 +35,7 @@ class RoomFeeds:
 
     @property
     def kept_bytes(self) -> int:
-        """How much memory all feeds take, about."""
+        """About how many bytes of memory all feeds take."""
         return self._total_bytes
 
     def get(self, room: str) -> RoomFeed | None:
@@ -55,7 +50,7 @@ class RoomFeeds:
     def _add(self, events: Sequence[Event]) -> None:
         for event in events:
             feed = self._feeds.get(event.room)
-            if feed and feed.epoch == self._store.epoch:  # else it follows a lost log, until its next read
+            if feed and feed.epoch == self._store.epoch:  # otherwise the feed is of a lost log, until its next read
                 feed.offer(event)
 
     async def open(self, room: str) -> RoomFeed:

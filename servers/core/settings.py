@@ -20,29 +20,17 @@ class RenewedBy(StrEnum):
 class Settings:
     """Durations in seconds, sizes in bytes or items.
 
-    lease_s: a user is online this long after the last renewal, and `late_s` on top. presence: what renews the leases of
-    a push service's clients. hold_s: a long poll is held at most this long. ping_s: an event stream or a socket sends
-    at least this often something that its client can see. log_in_s: a new socket must join within this time. typing_s:
-    how long a typing notice is true. rooms_max: in how many rooms people may be online at once; user_rooms_max: in how
-    many of them one user; network_rooms_max: in how many the users of one network (see servers.core.quotas). An
-    empty room takes no place, and keeps its log: so nobody holds a room without staying in it, and nothing acknowledged
-    is deleted for another room. snapshot_members: how many members a join returns. tail_max, tail_bytes_max: how much
-    of a room's log a process keeps in memory; tails_bytes_max: of all rooms together; page_bytes_max: how long a page
-    may be, a snapshot's messages or a history, each of which holds one event in any case: so much waits at most for a
-    client that does not read. commands_per_s: how many commands and joins of one user, and log-ins from one network,
-    each process accepts, and ten seconds' worth of them at once: far more than a person or a load test sends, and a
-    tenth of what one process can store. on_demand: the host runs an instance only during a request, beside other
-    instances: nothing may be left for later, and nothing cached that another may change. origins: pages of these
-    origins may call us, beside our own. hosts: accepted Host names, beside loopback. proxies: addresses or networks of
-    proxies, divided by commas: the X-Forwarded-For header of a log-in counts if it comes from one of them.
+    A room counts for the limits of rooms only while somebody is online in it. Its log is kept: no acknowledged message
+    is deleted to make place for another room. commands_per_s is far more than a person or a load test sends, and a
+    tenth of what one process can store.
     """
 
-    lease_s: float = 30.0
+    lease_s: float = 30.0  # a user is online this long after the last renewal, and `late_s` longer
     presence: RenewedBy = RenewedBy.HEARTBEAT
-    hold_s: float = 25.0
-    ping_s: float = 20.0
-    log_in_s: float = 5.0
-    typing_s: float = 5.0
+    hold_s: float = 25.0  # a long poll is held at most this long
+    ping_s: float = 20.0  # how often an event stream or a socket sends, at least, something that its client can see
+    log_in_s: float = 5.0  # a new socket must join within this time
+    typing_s: float = 5.0  # how long a typing notice is true
     token_s: float = 12 * 3600.0
     text_bytes_max: int = 4096
     request_bytes_max: int = 32 * 1024
@@ -51,23 +39,23 @@ class Settings:
     page_max: int = 100
     snapshot_messages: int = 50
     snapshot_members: int = 1000
-    rooms_max: int = 1000
-    user_rooms_max: int = 50
-    network_rooms_max: int = 250
-    connections_max: int = 8
-    polls_max: int = 2
-    tail_max: int = 1024
+    rooms_max: int = 1000  # in how many rooms people may be online at once
+    user_rooms_max: int = 50  # in how many of them one user may be
+    network_rooms_max: int = 250  # and the users of one network together: see servers.core.quotas
+    connections_max: int = 8  # of one user in one room
+    polls_max: int = 2  # open requests, streams or sockets of one connection
+    tail_max: int = 1024  # how many events of a room a process keeps in memory
     tail_bytes_max: int = 4 * 1024 * 1024
-    tails_bytes_max: int = 64 * 1024 * 1024
-    page_bytes_max: int = 64 * 1024
-    commands_per_s: float = 500.0
-    on_demand: bool = False
-    hosts: tuple[str, ...] = ()
-    proxies: str = "127.0.0.1,::1"
-    origins: tuple[str, ...] = ()
+    tails_bytes_max: int = 64 * 1024 * 1024  # of all rooms together
+    page_bytes_max: int = 64 * 1024  # of a page, a history or a snapshot's messages; one event may be longer
+    commands_per_s: float = 500.0  # of one user, joins included, or log-ins of one network, at each process
+    on_demand: bool = False  # the host runs instances only during requests: no later work, no cache of shared data
+    hosts: tuple[str, ...] = ()  # accepted Host names, beside loopback
+    proxies: str = "127.0.0.1,::1"  # from these addresses or networks, the X-Forwarded-For of a log-in counts
+    origins: tuple[str, ...] = ()  # pages of these origins may call us, beside our own
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a host or an origin that none can be."""
+        """Raise ValueError for a malformed host or origin."""
         for host in self.hosts:
             Authority.parse(host)
         for origin in self.origins:
@@ -75,7 +63,7 @@ class Settings:
 
     @property
     def commands_burst(self) -> float:
-        """How many commands of one user are accepted at once."""
+        """How many commands of one user are accepted at once: those of ten seconds."""
         return 10 * self.commands_per_s
 
     @property

@@ -21,12 +21,12 @@ MODULES = {
     "postgresql": "servers.core.stores.postgres",
     "postgres": "servers.core.stores.postgres",
 }
-"""By the scheme of a URL: rediss is Redis with TLS; PostgreSQL's two are the same, and `?sslmode=` turns TLS on."""
+"""The module for each scheme of a URL. rediss: Redis with TLS; for PostgreSQL, `?sslmode=` turns TLS on."""
 EMBEDDED = frozenset({"sqlite"})
 """Schemes whose store serves one process only; any number of processes share the others."""
 
 DELETE_AFTER_MS = 3_600_000
-"""A connection whose lease expired so long ago is deleted: its client must join again."""
+"""A connection is deleted so long after its lease has expired: then its client must join again."""
 
 
 def is_embedded(url: str) -> bool:
@@ -101,7 +101,7 @@ class Store(Protocol):
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
         """Reserve a display name, and those that look like it, for a user; False if another user's claim still runs.
 
-        One that has run out is deleted within about a minute, so the limit of log-ins bounds how many there are.
+        An expired claim is deleted within about a minute, so the limit of log-ins bounds the number of claims.
         """
 
     async def join(self, lease: Lease, limits: Limits) -> Event | None:
@@ -163,5 +163,6 @@ async def open_store(url: str, clock: Clock | None = None) -> Store:
     if not separator or scheme not in MODULES:
         known = ", ".join(f"{name}://" for name in MODULES)
         raise ValueError(f"store: expected a URL that starts with {known}, got {without_passwords(url)!r}")
-    opened = import_module(MODULES[scheme]).open_url
-    return cast(Store, await (opened(url, clock or SystemClock()) if scheme in EMBEDDED else opened(url)))
+    open_url = import_module(MODULES[scheme]).open_url
+    opening = open_url(url, clock or SystemClock()) if scheme in EMBEDDED else open_url(url)
+    return cast(Store, await opening)

@@ -1,6 +1,6 @@
-"""Run a background task for as long as its process, whatever errors it raises.
+"""Repeat a background task until the process ends, whatever errors it raises.
 
-Teaches why it needs a handler: asyncio reports an exception when the task is awaited, here only at the process's end.
+Teaches why the task must log its errors: asyncio reports them only to the code that awaits the task, here at the end.
 """
 
 import asyncio

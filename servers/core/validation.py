@@ -1,8 +1,8 @@
 """Validate rooms, ids, texts and display names, and find names that look alike.
 
 Teaches that a refusal is documentation: each one states what was expected and what came, cut to a bounded length. And
-that equal to the eye is not equal to the computer: case, width, composed accents, invisible characters. Leaves out
-letters of different scripts that look alike (Unicode Technical Standard 39).
+that names that look equal may consist of different characters: case, width, composed accents, invisible characters.
+Leaves out letters of different scripts that look alike (Unicode Technical Standard 39).
 """
 
 import re
@@ -16,9 +16,7 @@ IGNORABLE = re.compile(  # Default_Ignorable_Code_Point of Unicode, and the empt
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-EMOJI_STYLE = "\ufe0f"
-"""A variation selector: the symbol before it is an emoji."""
-
+EMOJI_STYLE = "\ufe0f"  # a variation selector: the symbol before it is an emoji
 JOINING_SCRIPTS = ("ARABIC", "SYRIAC", "MONGOLIAN")
 VIRAMA = 9
 """The combining class of the sign that drops a vowel, as in Hindi: a joiner may follow it (RFC 5892, appendix A)."""
@@ -27,7 +25,7 @@ VIRAMA = 9
 def check_name(name: str, length_max: int) -> str:
     """Return the name without surrounding space, composed (NFC).
 
-    Raises BadRequest unless it is short, printable and visible: joiners only where Persian, Hindi or an emoji has them.
+    Raises BadRequest unless it is short, printable and visible. Joiners: only where Persian, Hindi or emoji need them.
     """
     name = unicodedata.normalize("NFC", name.strip())
     if not 1 <= len(name) <= length_max or not _is_printable(name) or not _is_visible(name):
@@ -54,7 +52,7 @@ def _may_join(before: str, after: str) -> bool:
     if unicodedata.combining(before) == VIRAMA:
         return True
     is_script = all(unicodedata.name(char, "").startswith(JOINING_SCRIPTS) for char in (before, after))
-    ends_emoji = before == EMOJI_STYLE or unicodedata.category(before) in ("So", "Sk")  # symbols, and tones of skin
+    ends_emoji = before == EMOJI_STYLE or unicodedata.category(before) in ("So", "Sk")  # symbols, and skin tones
     return is_script or (ends_emoji and unicodedata.category(after) == "So")
 
 

@@ -65,7 +65,7 @@ class Cursor(Struct, frozen=True):
 
     @property
     def entity_tag(self) -> str:
-        """The ETag (RFC 9110 section 8.8.3) of the page that ends here: an empty one also begins here."""
+        """The ETag (RFC 9110 section 8.8.3) of the page that ends at this cursor."""
         return f'"{self}"'
 
     @classmethod
@@ -90,7 +90,7 @@ class Page(Struct, frozen=True, tag="page"):
 
     @classmethod
     def empty(cls, at: Cursor) -> Self:
-        """Return the page of a reader who has everything."""
+        """Return the page for a reader who has read everything."""
         return cls(at.epoch, at.seq, at.seq, ())
 
     @property
@@ -191,7 +191,7 @@ class Ack(Struct, frozen=True, omit_defaults=True, tag="ack"):
 
 
 class Head(Struct, frozen=True, tag="head"):
-    """The response to a heartbeat: the room's newest cursor. A client behind it reads."""
+    """The response to a heartbeat: the cursor of the room's newest event. A client that is behind it reads."""
 
     epoch: str
     head: int
@@ -231,19 +231,20 @@ class ServiceAddress(Struct, frozen=True):
     @property
     def url(self) -> str:
         """Where a client opens its WebSocket."""
-        scheme, host = "wss" if self.tls else "ws", self.host or f"ws-{self.cluster}.pusher.com"
+        scheme = "wss" if self.tls else "ws"
+        host = self.host or f"ws-{self.cluster}.pusher.com"
         return f"{scheme}://{host}:{self.port}/app/{self.key}?protocol=7&client=push-or-poll&version=1.0"
 
 
 class SignIn(Struct, frozen=True):
-    """What a client of the Pusher adapter signs in with at the push service; the API has signed it."""
+    """The data with which a client of the Pusher adapter signs in at the push service, signed by the API."""
 
     auth: str
     user_data: str
 
 
 class SignedSubscription(Struct, frozen=True, omit_defaults=True):
-    """What a client subscribes to a room's channel with, as signed by the API.
+    """The data with which a client subscribes to a room's channel, signed by the API.
 
     user: the sign-in, which lets the API disconnect an offline user. channel_data: the member, on a presence channel.
     """
@@ -261,7 +262,7 @@ decode = msgspec.json.decode
 decode_command = msgspec.json.Decoder(SocketCommand).decode
 decode_first_frame = msgspec.json.Decoder(Join | SocketCommand).decode
 decode_frame = msgspec.json.Decoder(ServerFrame).decode
-"""Of one of several types: `decode` would prepare for all of them at each frame again, and take eight times as long."""
+"""Decoders for unions of types, built once: `decode` would build one for each frame, and take eight times as long."""
 
 Undecodable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `decode` raises for input that is not JSON of the expected type."""

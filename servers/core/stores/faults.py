@@ -1,6 +1,6 @@
-"""The faults of a database: each is logged, but not once for every request that meets it.
+"""The faults of a database: each is logged, but not again for every request that fails because of it.
 
-Teaches to bound a log as one bounds a queue: during an outage every request fails, with the same words.
+Teaches that a log needs a bound, as a queue does: during an outage every request fails with the same message.
 """
 
 import logging
@@ -20,8 +20,9 @@ class Faults:
         self._logged_s: dict[str, float] = {}
 
     def unavailable(self, error: BaseException, what: str = "no response") -> Unavailable:
-        """Return the error for a request that met a fault, and log the fault if that is due."""
-        fault, now_s = f"store: {what} ({type(error).__name__}: {error})", time.monotonic()
+        """Return the error for a request that failed, and log the fault unless it was logged within LOG_AGAIN_S."""
+        fault = f"store: {what} ({type(error).__name__}: {error})"
+        now_s = time.monotonic()
         if now_s - self._logged_s.get(fault, float("-inf")) >= LOG_AGAIN_S:
             if len(self._logged_s) >= FAULTS_MAX:
                 self._logged_s.clear()

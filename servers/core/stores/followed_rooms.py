@@ -1,8 +1,8 @@
 """The rooms that one process follows in a store: where each log ends, and who waits for its next event.
 
-Teaches that one connection to the store is enough for any number of clients. Whatever reports a new event (the result
-of a command, a stream, a notification, a query of the log itself) is one call of `advance`; a report that comes twice
-or late does no harm. A room is followed from the first `wait` for it, until nobody has for UNUSED_S.
+Teaches that one connection to the store is enough for any number of clients. Every report of a new event (the result of
+a command, a stream, a notification, a query of the log itself) is one call of `advance`; a report that comes twice or
+late does no harm. A room is followed from its first `wait` on, until there was none for UNUSED_S.
 """
 
 import time
@@ -15,13 +15,12 @@ from servers.core.wire import Cursor
 
 UNUSED_S = 60.0
 ROOMS_MAX = 10_000
-"""From so many followed rooms on, the unused ones are dropped with each further one, at 300 bytes each."""
+"""When so many rooms are followed, of 300 bytes each, every further one first drops those that are unused."""
 
 Heads = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
 """Returns the last seq of each room's log; 0 if it is empty."""
 
-NewEpoch = Callable[[str], Awaitable[None]]
-"""Gives the logs a new epoch, if this one is still theirs."""
+NewEpoch = Callable[[str], Awaitable[None]]  # gives the logs a new epoch, if the given one is still their epoch
 
 
 class FollowedRooms:
@@ -49,7 +48,7 @@ class FollowedRooms:
 
     def advance(self, room: str, seq: int) -> None:
         """Note that a room's log reaches at least `seq`, in the present epoch."""
-        if seq > self.heads.get(room, seq):
+        if room in self.heads and seq > self.heads[room]:
             self.heads[room] = seq
             self._waiters[room].wake()
 
@@ -69,12 +68,13 @@ class FollowedRooms:
     async def refresh(self) -> None:
         """Query where each room's log ends now.
 
-        A log that ends before a known head has lost its end (an old backup, a crashed machine). Its lost numbers would
-        be given again, so it gets a new epoch. That is too late if they are given already: a failover, where that is
-        likely, is therefore detected by the engine's own history, before an append.
+        A log that ends before a known head has lost its end (an old backup, a crashed machine). It gets a new epoch,
+        since it would give the lost numbers to other events. This is too late if it has done so already: a failover,
+        where that is likely, is therefore detected by the engine's own history, before an append.
         """
         self._drop_unused()
-        epoch, known = self.epoch, dict(self.heads)
+        epoch = self.epoch
+        known = dict(self.heads)
         heads = await self._read_heads(list(known))
         has_lost = self.epoch == epoch and any(heads[room] < seq for room, seq in known.items())
         if has_lost and self._start_new_epoch:
@@ -85,7 +85,8 @@ class FollowedRooms:
 
     def _drop_unused(self) -> None:
         since_s = time.monotonic() - UNUSED_S
-        for room in [room for room, at_s in self._waited_s.items() if at_s < since_s and not self._waiters[room]]:
+        unused = [room for room, at_s in self._waited_s.items() if at_s < since_s and not self._waiters[room]]
+        for room in unused:
             del self._waited_s[room], self._waiters[room]
             self.heads.pop(room, None)
 
@@ -110,7 +111,7 @@ class FollowedRooms:
             heads = await self._read_heads([room])
         except BaseException as error:
             self.heads.pop(room, None)
-            self._waiters[room].wake()  # whoever has joined the waiting must try again
+            self._waiters[room].wake()  # others that wait for this room meanwhile must try again
             if self._closed and isinstance(error, Unavailable):
                 return
             raise

@@ -1,8 +1,8 @@
 """One thread that writes, and commits everything that arrived meanwhile as one transaction.
 
 Teaches group commit: a commit waits for the disk, so the writes that arrive during one commit share the next, and each
-is acknowledged only when its own transaction is on disk. What waits is bounded, since requests may come faster than
-the disk, and their clients may leave without taking them back. Leaves out what is written.
+is acknowledged only when its own transaction is on disk. The number of waiting writes is bounded, since requests may
+come faster than the disk writes, and they stay in the queue when their clients are gone. Leaves out what is written.
 """
 
 import asyncio
@@ -18,9 +18,7 @@ from servers.core.wire import Event
 
 BATCH_MAX = 512
 WAITING_BYTES_MAX = 64 * 1024 * 1024
-OPERATION_BYTES = 1024
-"""What an operation takes while it waits, beside its text, about."""
-
+OPERATION_BYTES = 1024  # about how much memory a waiting operation takes, beside its text
 Result = TypeVar("Result")
 Operation = Callable[[sqlite3.Connection, list[Event]], Result]
 """Runs inside the transaction and adds the events it appends to the list. It checks before it writes: a ChatError
@@ -100,7 +98,7 @@ class GroupCommit(threading.Thread):
             results = [_attempt(self._database, job, events) for job in jobs]
             self._database.execute("COMMIT")
             self._check()
-        except Exception as error:  # whatever it was, the callers must get it, and the thread must go on
+        except Exception as error:  # of any kind: the callers must get it, and the thread must go on
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             return [self._faults.unavailable(error, "could not commit")] * len(jobs), []

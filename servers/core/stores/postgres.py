@@ -105,7 +105,8 @@ class PostgresStore:
         return await self._rooms.wait(room, after, timeout_s)
 
     async def history(self, room: str, before: int, limit: int) -> tuple[Event, ...]:
-        return tuple(map(event_of, reversed(await self._pool.fetch_with_epoch(SQL["history"], room, before, limit))))
+        rows = await self._pool.fetch_with_epoch(SQL["history"], room, before, limit)
+        return tuple(event_of(row) for row in reversed(rows))
 
     async def claim_name(self, name: str, user: str, now_ms: int, until_ms: int) -> bool:
         claiming = self._pool.fetch(SQL["claim"], name_key(name), user, now_ms, until_ms)
@@ -143,7 +144,8 @@ class PostgresStore:
         return bool(found)
 
     async def members(self, room: str, limit: int) -> dict[Member, int]:
-        found = [(Member(*row), up_to) for *row, up_to in await self._pool.fetch(SQL["members"], room, limit)]
+        rows = await self._pool.fetch(SQL["members"], room, limit)
+        found = [(Member(*fields), up_to) for *fields, up_to in rows]
         return dict(sorted(found, key=lambda row: (row[0].name, row[0].user)))
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The one connection on which a process learns of events in all its rooms: LISTEN, and a query every REREAD_S.
+"""The one connection on which a process is notified of events in all its rooms: LISTEN, and a query every REREAD_S.
 
 Teaches that a notification is a hint and the log is the truth: a lost, late or repeated hint does no harm, since every
 REREAD_S the heads of all followed rooms are queried. The hint follows the commit: a transaction that notifies by
@@ -64,5 +64,5 @@ class PostgresListener:
 
     def _on_notification(self, connection: object, pid: int, channel: str, hint: object) -> None:
         epoch, seq, room = str(hint).split(" ", 2)
-        if epoch == self._rooms.epoch:  # else it is of a lost log, or of a new one that `refresh` finds anyway
+        if epoch == self._rooms.epoch:  # otherwise the log is lost, or so new that only `refresh` will find it
             self._rooms.advance(room, int(seq))

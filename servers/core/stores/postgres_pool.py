@@ -21,9 +21,7 @@ from servers.core.wire import Event, Kind
 
 SCHEMA = files(__package__).joinpath("postgres.sql").read_text()
 CONNECTIONS_MAX = 16
-COMMAND_S = 5.0
-"""How long a statement may take, and how long it may wait for a connection."""
-
+COMMAND_S = 5.0  # how long a statement may take, and how long it may wait for a connection
 SETTINGS: dict[str, Any] = {
     "command_timeout": COMMAND_S,
     "server_settings": {"search_path": "chat", "application_name": "push-or-poll"},
@@ -48,7 +46,7 @@ class PostgresPool:
         return connection
 
     async def prepare(self, connection: asyncpg.Connection) -> None:
-        """Create what is missing, and read the epoch. Several processes take turns.
+        """Create missing tables and functions, and read the epoch. Several processes take turns.
 
         Raises one of FAILURES, or UnknownLayout.
         """
@@ -57,7 +55,7 @@ class PostgresPool:
             is_there = await connection.fetchval(SQL["is_there"])
             if is_there:
                 require_layout(await connection.fetchval(SQL["meta"], "layout"), "DROP SCHEMA chat CASCADE")
-            # To run it again replaces functions that have changed, but locks out everybody.
+            # Running it again replaces changed functions, but locks out all other connections meanwhile.
             if not is_there or await connection.fetchval(SQL["meta"], "schema") != SCHEMA:
                 await connection.execute(SCHEMA)
                 await connection.execute(SQL["set_version"], SCHEMA)
@@ -68,8 +66,8 @@ class PostgresPool:
     async def rehearse(self, connection: asyncpg.Connection) -> None:
         """Try every statement on this connection, and roll it back. Raises one of FAILURES.
 
-        A database that can never work is refused so, by name: one whose encoding lacks letters, a user who lacks a
-        permission, a standby that is read only. Otherwise each request would be answered with "try again", for ever.
+        So a database that can never work is refused at the start, with the reason: its encoding lacks letters, its user
+        lacks a permission, or it is a read-only standby. Otherwise every request would fail with "try again".
         """
         transaction = connection.transaction()
         await transaction.start()
@@ -81,7 +79,7 @@ class PostgresPool:
             await transaction.rollback()
 
     async def open(self) -> None:
-        """Open the pool, without a connection: during an outage a minimum would be tried, and logged, without end."""
+        """Open the pool with no connection at first: a minimum would be retried and logged throughout an outage."""
         self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=CONNECTIONS_MAX, **SETTINGS)
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:
@@ -92,7 +90,8 @@ class PostgresPool:
                 rows: list[Any] = await connection.fetch(statement, *arguments)
                 return rows
         except FAILURES as error:
-            if (code := getattr(error, "sqlstate", "")) in CODES:
+            code = getattr(error, "sqlstate", "")
+            if code in CODES:
                 raise Declined(code) from None
             raise self._faults.unavailable(error) from error
 

@@ -1,8 +1,8 @@
-"""The one connection on which a process learns of events in all its rooms: XREAD BLOCK, shared by every client.
+"""The one connection on which a process reads new events in all its rooms: XREAD BLOCK, shared by every client.
 
-Teaches that a blocking read from the last known number is level-triggered: what was added while nobody read is returned
-at once, so a broken connection costs only time. Beside the rooms it reads two more streams: the log's epochs, so that
-an emptied Redis is detected, and one of its own, whose entries interrupt the read when another room is to be followed.
+Teaches that a blocking read from the last known number is level-triggered: an event that was added while nobody read is
+returned at once, so a broken connection costs only time. Beside the rooms it reads two more streams: the log's epochs,
+to detect an emptied Redis, and a stream of its own, whose entries interrupt the read when it must follow another room.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ from servers.core.supervised_retry import supervised_retry
 BLOCK_S = REREAD_S = 2.0
 RETRY_S = 0.25
 READ_MAX = 500
-EPOCHS, EVENTS = "chat:epochs", "chat:events:"
+EPOCHS = "chat:epochs"
+EVENTS = "chat:events:"
 
 
 class RedisReader:
@@ -54,14 +55,14 @@ class RedisReader:
         await self._redis.connection_pool.disconnect()
 
     async def _refresh_and_read(self) -> None:
-        """Read for REREAD_S or so, but query the heads first: a stream does not report that it has become shorter."""
+        """Query the heads, then read for REREAD_S: reading alone would not show that a stream has become shorter."""
         await self._rooms.refresh()
         deadline_s = time.monotonic() + REREAD_S
         while time.monotonic() < deadline_s:
             await self._read()
 
     async def _read(self) -> None:
-        """Wait for events, BLOCK_S at most; if the epoch changed meanwhile, they may be of a lost log."""
+        """Wait for events, BLOCK_S at most; drop them if the epoch has changed, since they may be of a lost log."""
         epoch = self._rooms.epoch
         rooms = {EVENTS + room: f"{seq}-0" for room, seq in self._rooms.heads.items()}
         streams: dict[Any, Any] = {**self._last_ids, **rooms}

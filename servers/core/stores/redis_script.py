@@ -23,12 +23,8 @@ from servers.core.stores.refusals import CODES, Declined
 
 LUA = files(__package__).joinpath("redis_streams.lua").read_text()
 CONNECTIONS_MAX = 32
-COMMAND_S = 5.0
-"""How long a command may take, the wait for one of the connections included."""
-
-REHEARSAL = "chat:rehearsal"
-"""The stream on which `rehearse` tries commands."""
-
+COMMAND_S = 5.0  # how long a command may take, the wait for one of the connections included
+REHEARSAL = "chat:rehearsal"  # the stream on which `rehearse` tries commands
 log = logging.getLogger(__name__)
 
 

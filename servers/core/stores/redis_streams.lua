@@ -152,7 +152,7 @@ function commands.epoch()
   return { epoch, redis.call('GET', 'chat:layout') or '' }
 end
 
--- The log ends before what somebody has seen of it, with no promotion to explain it: an old backup, perhaps.
+-- For a log that ends before a position that somebody has seen, without a promotion: an old backup, perhaps.
 function commands.start_new_epoch(old)
   if epoch == old then start_over() end
   return { epoch }
@@ -180,7 +180,7 @@ function commands.heads(...)
   return { epoch, heads }
 end
 
--- From message to message: what lies between them is not read.
+-- Go back from message to message by the field `before`: other events are not read.
 function commands.history(room, before, limit)
   local found, seq = {}, math.min(tonumber(before) - 1, head_of(room))
   while #found < tonumber(limit) and seq > 0 do
@@ -196,7 +196,7 @@ function commands.claim(name, user, now_ms, until_ms)
   return { epoch, claim(name, user, tonumber(now_ms), tonumber(until_ms)) and 1 or 0 }
 end
 
--- The refusal of a user who would come online in one room too many, if so.
+-- Return a refusal if the user would come online in one room too many.
 local function rooms_refusal(lease, rooms_max, user_rooms_max)
   local own = 'chat:rooms:' .. lease.user
   if redis.call('SISMEMBER', own, lease.room) == 1 then return end
@@ -226,7 +226,7 @@ function commands.touch(_, rooms_max, user_rooms_max)
   return renew(lease)
 end
 
--- Unless another lease of theirs still runs.
+-- Take the user offline, unless another lease of theirs still runs.
 local function go_offline_unless_live(lease)
   local last = redis.call('ZREVRANGE', lease.connections, 0, 0, 'WITHSCORES')
   if last[2] and tonumber(last[2]) > lease.seen_ms then
@@ -253,9 +253,9 @@ function commands.release()
   return event
 end
 
--- Whose last lease has run out goes offline, and claims that ran out are freed, at most `limit` of each at once; returns
--- { room, seq, draft } of who goes.
--- No lease or claim runs beyond `latest_ms`: it might if the clock was set back.
+-- Take users offline whose last lease has run out, and free claims that have run out, at most `limit` of each at once;
+-- return { room, seq, draft } for each user. First cut leases and claims that run beyond `latest_ms`, since the clock
+-- was set back.
 function commands.expire(now_ms, latest_ms, limit)
   local gone = {}
   for _, key in ipairs({ 'chat:online', 'chat:claims' }) do
@@ -294,8 +294,8 @@ function commands.members(room, limit)
   return { epoch, found }
 end
 
--- Every command that is used above, by the key it is tried on: who may not run one must know at the start, and which.
--- Each works whatever a refused start has left in its key: Redis rolls nothing back of a script that fails.
+-- Every command that is used above, with the key to try it on: a user without permission for one is refused at the
+-- start, with its name. Each works whatever a refused start has left in its key: Redis rolls no failed script back.
 local NEEDED = {
   { 'SET', 'text', 1 }, { 'GET', 'text' }, { 'INCR', 'text' }, { 'EXISTS', 'text' }, { 'PEXPIRE', 'text', 1000 },
   { 'HSET', 'hash', 'a', 1 }, { 'HSETNX', 'hash', 'a', 1 }, { 'HGET', 'hash', 'a' },

@@ -42,9 +42,10 @@ async def open_url(url: str) -> "RedisStreamsStore":
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     kept = options.pop("kept", str(KEPT))
-    is_known = parts.scheme == "rediss" and all(name.startswith("ssl_") for name in options)
-    database = parts.path.strip("/") or "0"  # the driver takes any that is no number for 0
-    if not (parts.hostname and kept.isdecimal() and int(kept) and database.isdecimal() and (is_known or not options)):
+    has_tls_options = parts.scheme == "rediss" and all(name.startswith("ssl_") for name in options)
+    database = parts.path.strip("/") or "0"  # the driver would read any other text as 0
+    has_numbers = kept.isdecimal() and int(kept) > 0 and database.isdecimal()
+    if not parts.hostname or not has_numbers or (options and not has_tls_options):
         expected = "redis://host:port/database, with ?kept= a number above 0, or rediss:// with ?ssl_...= as well"
         raise ValueError(f"store: expected {expected}, got {without_passwords(url)!r}")
     store = RedisStreamsStore(parts._replace(query=urlencode(options)).geturl(), int(kept))
@@ -188,6 +189,7 @@ class RedisStreamsStore:
 
 
 def _entry(room: str, entry: Any) -> Event:
-    """Return the event of a stream's entry: its id, then its fields as a flat list."""
-    (number, (_, _, _, draft, *_)) = entry
-    return Event(room, int(number.partition(b"-")[0]), *astuple(decode(draft, type=Draft)))
+    """Return the event of a stream's entry: its id, then its fields as a flat list (kind, its value, draft, ...)."""
+    entry_id, fields = entry
+    seq = int(entry_id.partition(b"-")[0])
+    return Event(room, seq, *astuple(decode(fields[3], type=Draft)))

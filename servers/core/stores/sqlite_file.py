@@ -1,14 +1,14 @@
 """The file of the embedded store: one process has it, and it must still be where that process opened it.
 
-Teaches that an open file outlives its name: what is written to a file that was deleted, moved or replaced reaches the
-disk and is lost all the same. So every commit is acknowledged only if the database and its write-ahead log are still
-found under their names, and have not become shorter, which two calls of stat show. The lock is on the file itself where
-it may be, so that no other name of it opens it again.
+Teaches that an open file outlives its name: data written to a file that was deleted, moved or replaced reaches the disk
+and is lost all the same. So a commit is acknowledged only if the database and its write-ahead log still exist under
+their names and have not become shorter, which two calls of stat show. On Linux the lock is on the file itself, so that
+it also holds for other names of the file.
 
 Leaves out network file systems, and a file that another program overwrites in place without making it shorter, such as
-`cp backup.db chat.db`: stop the server first. SQLite has no sign of that: with a write-ahead log its change counter is
-written now and then, and `PRAGMA data_version` knows the commits of SQLite only. The time of the last change says
-nothing of who made it: a program that only checkpoints the log, as Litestream does, changes it as well.
+`cp backup.db chat.db`: stop the server first. SQLite cannot detect that: with a write-ahead log its change counter is
+written only now and then, and `PRAGMA data_version` counts only commits by SQLite. The time of the last change does not
+help, since harmless programs change it too: Litestream, for example, checkpoints the log.
 """
 
 import fcntl
@@ -17,12 +17,12 @@ import sys
 from pathlib import Path
 
 _locked: set[tuple[int, int]] = set()
-"""Device and inode of the files this process has locked. To open and close one of them again would drop SQLite's own
-locks on it ("How To Corrupt An SQLite Database File", section 2.2), so another attempt is refused before that."""
+"""Device and inode of the files that this process has locked. A second open and close would drop SQLite's own locks on
+the file ("How To Corrupt An SQLite Database File", section 2.2), so a second attempt is refused before that."""
 
 
 class FileMoved(Exception):
-    """The database was deleted, moved, replaced or cut; until it is back, nothing written would be found again."""
+    """The database was deleted, moved, replaced or cut: anything written now would be lost."""
 
 
 class DatabaseFile:

@@ -1,7 +1,7 @@
 """The tables of the embedded store, as plain functions over a connection, no threads; `sqlite.sql` has the statements.
 
-Those that write run inside a transaction that the caller holds, check before they write, and add the events they
-append to `events`.
+A function that writes runs inside the caller's transaction, checks before it writes, and adds the events that it
+appends to `events`.
 """
 
 import sqlite3
@@ -43,9 +43,9 @@ def epoch_of(database: sqlite3.Connection, fresh: str) -> str:
 
 
 def keep_online(database: sqlite3.Connection) -> None:
-    """Have those online keep their leases and names until `expire` shortens them to one more lease.
+    """Extend the leases and names of all online users, until `expire` shortens them to one more lease.
 
-    Nobody could renew them while no server ran, and the clock may have been set since.
+    They could not be renewed while no server ran, and the clock may have been set since.
     """
     database.execute("BEGIN IMMEDIATE")  # one wait for the disk, however many are online
     database.execute(SQL["keep_leases"], (NEVER_MS,))
@@ -68,7 +68,9 @@ def append(database: sqlite3.Connection, events: list[Event], room: str, draft: 
 def mark_read(database: sqlite3.Connection, events: list[Event], room: str, draft: Draft) -> Event | None:
     """Add a receipt, unless its sender had read so far already."""
     values = {"room": room, "user": draft.sender, "up_to": int(draft.body)}
-    return append(database, events, room, draft) if database.execute(SQL["read_up_to"], values).rowcount else None
+    if database.execute(SQL["read_up_to"], values).rowcount == 0:
+        return None
+    return append(database, events, room, draft)
 
 
 def read(database: sqlite3.Connection, room: str, after: int, limit: int) -> tuple[Event, ...]:
