@@ -1,9 +1,9 @@
 """Run the demo: `python -m servers.demo`, then open the address that it prints.
 
-One message, four lanes: a page that sends each message to every server at the same moment, and shows what came of it.
-Its own server serves the page, its controls, and a stream of counters. Teaches how a page on loopback that can start
-processes is kept from other pages: controls are JSON only, from this page's exact Host and Origin, and carry a secret
-that only the page was given.
+One message, four lanes: a page that sends each message to every server at the same moment, and shows when it arrives.
+Its own server serves the page, its controls, and a stream of counters. Teaches how a server on loopback that can start
+processes is protected from other pages: controls are JSON only, must come from this page's exact Host and Origin, and
+carry a secret that only this page has received.
 """
 
 import os
@@ -49,7 +49,7 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
     secret = secrets.token_urlsafe(24)
 
     async def index(request: Request) -> Response:
-        """The page, with the secret that its controls need; at its IP address, which is the origin that lanes allow."""
+        """Respond with the page and the secret of its controls; only at its IP address, the origin that lanes allow."""
         if request.url.hostname != LOOPBACK:
             return RedirectResponse(request.url.replace(hostname=LOOPBACK))
         return Response(page.replace(SECRET_MARK, secret), media_type="text/html", headers=HEADERS)
@@ -116,7 +116,8 @@ async def execute(controller: DemoController, command: messages.AnyCommand) -> m
 
 def require_own_page(request: Request, secret: str) -> None:
     """Raise Forbidden unless the request comes from our own page: by its exact origin, in JSON, with the secret."""
-    host, origin = request.headers.get("host", ""), request.headers.get("origin", "")
+    host = request.headers.get("host", "")
+    origin = request.headers.get("origin", "")
     if origin != f"http://{host}":
         raise Forbidden(f"Origin: expected http://{host}, got {origin[:80]!r}")
     if request.headers.get("content-type") != "application/json":
@@ -156,8 +157,9 @@ def main(
 
 async def present(folder: Path, web: Path, port: int, query: str, attached: bool) -> None:
     """Serve the page until a signal arrives; the lanes' servers start as soon as its address is known."""
-    lacking = () if (web / PUSHER_JS).is_dir() else (row.slug for row in TRANSPORTS if row.needs_push_service)
-    remedies = dict.fromkeys(lacking, NO_PUSHER_JS)
+    remedies: dict[str, str] = {}
+    if not (web / PUSHER_JS).is_dir():
+        remedies = {row.slug: NO_PUSHER_JS for row in TRANSPORTS if row.needs_push_service}
     controller = DemoController(folder, web, remedies)
 
     def ready(address: str) -> None:
@@ -167,7 +169,8 @@ async def present(folder: Path, web: Path, port: int, query: str, attached: bool
         else:
             show(f"{address}/{query}", remedies)
 
-    app, http = create_app(controller, web, Settings()), HttpSettings()
+    app = create_app(controller, web, Settings())
+    http = HttpSettings()
     await serve(app, host=LOOPBACK, port=port, http=http, on_ready=ready, on_stop=controller.stop, attached=attached)
 
 

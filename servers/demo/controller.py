@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
-from servers.demo.counts import RUNS, request_bytes
+from servers.demo.counts import INTERIM_RUN, REFERENCE_RUN, request_bytes
 from servers.demo.lane import Lane
 from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
 from servers.demo.window import Window
@@ -24,12 +24,10 @@ from servers.deploy.serverless import profiles
 
 log = logging.getLogger(__name__)
 SNAPSHOT_S = 0.4
-LEFT_S = 8.0
-"""How long a window without a page keeps its connections: a page that is reloaded finds them again."""
-
+LEFT_S = 8.0  # how long a window without a page keeps its connections: a page that is reloaded finds them again
 NAMES = ("Ada", "Bob", "Cyd", "Dee")
 LIMIT_MAX_S = 20.0
-"""Today's hosts end a call after five minutes, for which nobody waits before an audience: here it is shortened."""
+"""Today's hosts end a call after five minutes, which is too long to wait in a presentation: here it is shortened."""
 
 HOSTS = {
     profile.name: replace(profile, max_duration_s=min(profile.max_duration_s, LIMIT_MAX_S))
@@ -55,7 +53,7 @@ class DemoController:
         self._profile = ""
         self._on = {row.slug for row in rows if not row.is_addition}
         self._windows: dict[str, Window] = {}
-        self._names = list(NAMES)  # first the one that was given to a window longest ago: its last lease has expired
+        self._names = list(NAMES)  # the one that was given to a window longest ago comes first: its lease has expired
         self._people = 0
         self._starting: list[asyncio.Task[None]] = []
         self._changing = asyncio.Lock()  # held while every lane gets another crowd or host
@@ -91,17 +89,20 @@ class DemoController:
         """Open a window, or return to one that was left a moment ago, without delay or cut. Raises ChatError."""
         await asyncio.gather(*map(self._started, self._lanes_on()))
         if key not in self._windows:
-            name = next((one for one in self._names if one not in {open_.name for open_ in self._windows.values()}), "")
-            if not name:
+            used = {window.name for window in self._windows.values()}
+            free = [name for name in self._names if name not in used]
+            if not free:
                 raise TooMany(f"windows: {len(NAMES)} are open; close one first")
-            self._names.append(self._names.pop(self._names.index(name)))
+            name = free[0]
+            self._names.remove(name)
+            self._names.append(name)
             key = secrets.token_hex(8)
             self._windows[key] = Window(name)
         window = self._windows[key]
         window.set_network(delay_s=0.0, is_cut=False)
         lanes = [await _connected(window, lane) for lane in self._lanes_on()]
         additions = {slug: lane.label for slug, lane in self._lanes.items() if lane.transport.is_addition}
-        measured = next(filter(None, map(request_bytes, RUNS)), {})
+        measured = request_bytes(REFERENCE_RUN) or request_bytes(INTERIM_RUN)
         return OpenedWindow(key, window.name, lanes, self._absent, additions, measured)
 
     async def enable_lane(self, slug: str, on: bool) -> None:
@@ -188,7 +189,7 @@ class DemoController:
         """Start Redis, and return the URL of an empty database for each lane. Raises BadRequest without Redis."""
         if not program("redis-server"):
             raise BadRequest("Redis is missing, and functions share no memory; make setup says how to install it")
-        folder = self._engines.enter_context(TemporaryDirectory(prefix="demo-redis-"))  # which is to be Redis's own
+        folder = self._engines.enter_context(TemporaryDirectory(prefix="demo-redis-"))  # for Redis alone
         engine = self._engines.enter_context(redis_server(Path(folder)))
         return {slug: engine.fresh_url() for slug in self._lanes}
 
@@ -208,7 +209,7 @@ class DemoController:
                     await self._windows.pop(key).close()
 
     async def _started(self, lane: Lane) -> None:
-        """Start a lane, unless it has been. Raises BadRequest in words for a page."""
+        """Start a lane, unless it has been started. Raises BadRequest, in words for a page."""
         try:
             await lane.start()
         except ChildFailed as error:

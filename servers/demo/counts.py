@@ -1,4 +1,4 @@
-"""What a lane has cost, by its servers' own counters; and what a request sends over other links, as measured."""
+"""What a lane has cost, by its servers' own counters; and how many bytes a request takes over other links."""
 
 import csv
 from collections import defaultdict
@@ -11,7 +11,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 RESULTS = Path(__file__).parents[2] / "results"
-RUNS = (RESULTS / "reference", RESULTS / "link_interim" / "link")
+REFERENCE_RUN = RESULTS / "reference"
+INTERIM_RUN = RESULTS / "link_interim" / "link"
 
 
 class Counts(Struct, frozen=True):
@@ -36,14 +37,16 @@ class Counts(Struct, frozen=True):
         return self._combined(start, -1)
 
     def _combined(self, other: Self, sign: int) -> Self:
-        """Return what adds up; the busy connections are those of now."""
+        """Return the sums (sign 1) or differences (-1); busy connections are not added: they are those of now."""
         sums = {name: value + sign * getattr(other, name) for name, value in asdict(self).items()}
         return type(self)(**{**sums, "connections": self.connections})
 
 
 def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts:
-    """Return what the API's counters say, and those of a push service of our own."""
-    wires = [api["wire"]["http"], api["wire"]["websocket"], *([service["wire"]["websocket"]] if service else [])]
+    """Return the counters of an API, together with those of a push service of our own, if there is one."""
+    wires = [api["wire"]["http"], api["wire"]["websocket"]]
+    if service:
+        wires.append(service["wire"]["websocket"])
     return Counts(
         requests=sum(api["requests"].values()),
         empty_answers=api["empty_answers"],
@@ -89,7 +92,10 @@ def billed(meter: Mapping[str, Any]) -> Bill:
 
 
 def request_bytes(run: Path) -> dict[str, float]:
-    """Return about how many bytes a request of short polling sends, by link: the median of repeats not void on any."""
+    """Return about how many bytes a request of short polling sends, by link.
+
+    It is the median over the repeats; one that is void over any link is left out.
+    """
     with (run / "cells.csv").open(encoding="utf-8") as file:
         rows = [
             row for row in csv.DictReader(file) if row["scenario"] == "link" and row["transport"] == "short_polling"
@@ -100,4 +106,4 @@ def request_bytes(run: Path) -> dict[str, float]:
         if row["repeat"] not in void:
             requests = sum(int(row[f"requests_{part}"]) for part in ("send", "receive", "upkeep"))
             found[row["link"]].append(float(row["client_up_bytes"]) / requests)
-    return {link: round(median(each), -1) for link, each in found.items()}
+    return {link: round(median(sizes), -1) for link, sizes in found.items()}

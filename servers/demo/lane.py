@@ -21,8 +21,7 @@ from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 ROOM = "demo"
 FREE_PLAN = {"PUSHER_CONNECTIONS": "100", "PUSHER_MESSAGES_A_DAY": "200000"}
 """The vendor's, for a push service of our own (https://pusher.com/channels/pricing, 2026-05-08)."""
-LEASE_S = 15.0
-"""Shorter than usual: a presenter waits this long until a client that was cut off is shown as offline."""
+LEASE_S = 15.0  # shorter than usual: a presenter waits this long until a client that was cut off is shown as offline
 
 
 class Lane:
@@ -97,7 +96,9 @@ class Lane:
             await self.read()
             was_up = self._server is not None
             await self._stop()
-            self._host, self._store, self.bill = host, store, None
+            self._host = host
+            self._store = store
+            self.bill = None
             if was_up:
                 await self._start()
 
@@ -109,15 +110,17 @@ class Lane:
 
     async def read(self) -> None:
         """Read the counters, if the server responds."""
-        server, service = self._server, self.push_service
+        server = self._server
+        service = self.push_service
         if server is None:
             return
         with suppress(OSError, HTTPException, ValueError):
             api_counts = await asyncio.to_thread(read_stats, server.address)
             service_counts = await asyncio.to_thread(read_stats, service) if service else None
             bill = billed(await asyncio.to_thread(read_stats, server.address, "/host/stats")) if self._host else None
-            if server is self._server:  # else it was replaced meanwhile, and `_earlier` has its counts
-                self.counts, self.bill = counted(api_counts, service_counts) + self._earlier, bill
+            if server is self._server:  # otherwise it was replaced meanwhile, and `_earlier` has its counts
+                self.counts = counted(api_counts, service_counts) + self._earlier
+                self.bill = bill
                 self.plan = planned(service_counts) if service_counts else None
 
     async def start_crowd(self, people: int) -> None:
@@ -152,5 +155,6 @@ class Lane:
         return self._processes.enter_context(started(command, self._environment))
 
     async def _stop(self) -> None:
-        self._server, self._earlier = None, self.counts
+        self._server = None
+        self._earlier = self.counts
         await asyncio.to_thread(self._processes.close)

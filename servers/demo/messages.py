@@ -1,6 +1,7 @@
 """The messages between the demo and its page: commands, their responses, and snapshots of the counters.
 
-Teaches that types validate: a number beyond its bounds, an unknown field or command never reaches the code behind them.
+Teaches that types can validate: a number beyond its bounds, an unknown field or an unknown command is refused by the
+decoder.
 """
 
 from typing import Annotated
@@ -14,7 +15,7 @@ PEOPLE_MAX = 5
 
 
 class Command(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
-    """Something that the page asks for."""
+    """A command of the page."""
 
 
 class OpenWindow(Command, frozen=True, tag="open_window"):
@@ -106,7 +107,7 @@ class OpenedWindow(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True):
-    """The response to a command that was carried out, and has no other."""
+    """The response to a command that has no other response: it was carried out."""
 
     done: bool = True
 
@@ -115,7 +116,7 @@ AnyResponse = OpenedWindow | LaneAddresses | Done
 
 
 class LaneState(Struct, frozen=True):
-    """Whether a lane is shown at all, whether its server is up, and what that has counted."""
+    """Whether a lane is shown at all, whether its server is up, and what the server has counted."""
 
     is_on: bool
     is_up: bool
@@ -127,7 +128,7 @@ class LaneState(Struct, frozen=True):
 class Snapshot(Struct, frozen=True):
     """The state of all lanes as a window sees it, sent several times a second.
 
-    profile: of the serverless host; empty without one. limit_s: after which it ends every call; 0 without one.
+    profile: of the serverless host; empty without one. limit_s: the host ends every call after it; 0 without a host.
     """
 
     lanes: dict[str, LaneState]

@@ -11,8 +11,7 @@ from servers.demo.counts import Counts
 from servers.demo.lane import Lane
 from servers.deploy.relay import Relay
 
-OPENING_S = 60.0
-"""How long a window may take to open before it counts as left."""
+OPENING_S = 60.0  # how long a window may take to open before it counts as left
 
 
 class Window:
@@ -43,17 +42,21 @@ class Window:
         """
         slug = lane.transport.slug
         if slug not in self._relays:
-            relays = [Relay(lambda: lane.address), *([Relay(lambda: lane.push_service)] if lane.push_service else [])]
+            relays = [Relay(lambda: lane.address)]
+            if lane.push_service:
+                relays.append(Relay(lambda: lane.push_service))
             self._relays[slug] = [await self._running.enter_async_context(relay) for relay in relays]
             self.set_network(self.delay_s, self.is_cut)
         return [relay.address for relay in self._relays[slug]]
 
     def set_network(self, delay_s: float, is_cut: bool) -> None:
         """Set how far away all servers are, each way, and whether they can be reached at all."""
-        self.delay_s, self.is_cut = delay_s, is_cut
+        self.delay_s = delay_s
+        self.is_cut = is_cut
         for relays in self._relays.values():
             for relay in relays:
-                relay.delay_s, relay.is_cut = delay_s, is_cut
+                relay.delay_s = delay_s
+                relay.is_cut = is_cut
 
     async def close(self) -> None:
         """Drop every connection of the window."""

@@ -1,7 +1,7 @@
 """Run the push service: `python -m servers pusher_service --port 8300`, or `python -m servers.pusher_service`.
 
-Teaches what a customer of one receives: an app id, a key and a secret. They come from the environment, since every user
-of the machine can read a command's arguments; on a terminal, those that are missing are made, and printed.
+Teaches what a customer of a push service receives: an app id, a key and a secret. They come from the environment, since
+every user of the machine can read a command's arguments. On a terminal without them, new ones are made and printed.
 """
 
 import os
@@ -34,8 +34,8 @@ def credentials_from(environ: Mapping[str, str]) -> Credentials:
     return Credentials(app_id, key, secret)
 
 
-def generated() -> dict[str, str]:
-    """Return fresh credentials, as variables."""
+def new_credentials() -> dict[str, str]:
+    """Return new credentials, as variables of the environment."""
     return dict(zip(VARIABLES, ("1", secrets.token_hex(8), secrets.token_hex(16)), strict=True))
 
 
@@ -56,19 +56,21 @@ def main(
 ) -> None:
     """Serve a stand-in for Pusher Channels, for the application that the environment names."""
     given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
-    made = generated() if sys.stdout.isatty() and not given else {}
+    made = new_credentials() if sys.stdout.isatty() and not given else {}
     credentials = credentials_from(given | made)
     try:
-        _ = webhook and Origin.parse("/".join(webhook.split("/")[:3]))
+        if webhook:
+            Origin.parse("/".join(webhook.split("/")[:3]))  # its scheme, host and port
     except ValueError as error:
         raise typer.BadParameter(f"--webhook: {error}") from None
     limits = Limits(activity_timeout_s, pong_wait_s, messages_a_day=messages_a_day, connections_max=connections)
 
     app = create_app(credentials, limits, webhook)
-    shown = "\n  ".join(("Its application, for the API's environment:", *map("=".join, made.items())))
+    variables = [f"{name}={value}" for name, value in made.items()]
+    next_step = "\n  ".join(["Its application, for the API's environment:", *variables]) if made else ""
 
     def ready(address: str) -> None:
-        print_ready(address, {"pid": os.getpid()}, shown if made else "")
+        print_ready(address, {"pid": os.getpid()}, next_step)
 
     try:
         with issued_certificates(link):

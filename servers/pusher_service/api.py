@@ -1,6 +1,6 @@
-"""The HTTP API without HTTP: a verified call goes in; its events go to the broker, and out comes the JSON response.
+"""The HTTP API without HTTP: a verified call goes in; its events go to the broker, and its JSON response comes out.
 
-Teaches how one publish becomes a fan-out: check it, encode each channel's frame once, and give it to the broker.
+Teaches how one publish becomes a fan-out: check it, encode each channel's frame once, and pass it to the broker.
 """
 
 import re
@@ -59,7 +59,9 @@ class Api:
         names = self._checked_channels(event)
         for name in names:
             self._publish(event, name)
-        return {"channels": {name: self._attributes(name, event.info) for name in names}} if event.info else {}
+        if not event.info:
+            return {}
+        return {"channels": {name: self._attributes(name, event.info) for name in names}}
 
     def publish_batch(self, body: bytes) -> Json:
         """Send up to 10 events in order, all or none; return a list of attributes if any event requests some."""
@@ -78,7 +80,8 @@ class Api:
 
     def list_channels(self, params: Mapping[str, str]) -> Json:
         """Return the occupied channels, and for presence channels their user_count if requested."""
-        prefix, info = params.get("filter_by_prefix", ""), params.get("info", "")
+        prefix = params.get("filter_by_prefix", "")
+        info = params.get("info", "")
         if _requested(info, frozenset({USER_COUNT})) and not prefix.startswith("presence-"):
             raise ApiError(400, "user_count needs filter_by_prefix=presence-")
         self._broker.counters.api_queries += 1
@@ -86,7 +89,8 @@ class Api:
 
     def describe_channel(self, name: str, params: Mapping[str, str]) -> Json:
         """Return whether the channel is occupied, and its counts and its cached event if requested."""
-        kind, info = self._kind(name), params.get("info", "")
+        kind = self._kind(name)
+        info = params.get("info", "")
         requested = _requested(info, frozenset({USER_COUNT, SUBSCRIPTION_COUNT, CACHE}))
         if USER_COUNT in requested and kind is not Kind.PRESENCE:
             raise ApiError(400, f"user_count is for presence channels, and {name} is not one")
@@ -126,7 +130,8 @@ class Api:
             raise ApiError(400, f"expected an event name of 1 to {limits.event_name_chars_max} characters")
         if event.name.startswith(frames.RESERVED_PREFIXES):
             raise ApiError(400, f"event names starting with {' or '.join(frames.RESERVED_PREFIXES)} are reserved")
-        channels = list(dict.fromkeys(event.channels or ([event.channel] if event.channel else [])))
+        single = [event.channel] if event.channel else []
+        channels = list(dict.fromkeys(event.channels or single))  # each once, in order
         if not 0 < len(channels) <= limits.channels_per_event_max:
             raise ApiError(400, f"expected 1 to {limits.channels_per_event_max} channels, got {len(channels)}")
         for name in channels:
@@ -134,7 +139,8 @@ class Api:
         if event.socket_id is not None and SOCKET_ID.fullmatch(event.socket_id) is None:
             raise ApiError(400, f"expected a socket_id like 12.34, got {event.socket_id[:40]!r}")
         _requested(event.info)
-        if (data_bytes := len(event.data.encode())) > limits.data_bytes_max:
+        data_bytes = len(event.data.encode())
+        if data_bytes > limits.data_bytes_max:
             raise ApiError(413, f"expected at most {limits.data_bytes_max} bytes of data, got {data_bytes}")
         return channels
 
@@ -146,14 +152,17 @@ class Api:
 
     def _attributes(self, name: str, info: str) -> Json:
         """Return the attributes of a channel that a call requests, as far as the channel has them."""
-        requested, counts = info.split(","), self._broker.counts(name)
+        requested = info.split(",")
+        counts = self._broker.counts(name)
         attributes: Json = {}
         if USER_COUNT in requested and self._kind(name) is Kind.PRESENCE:
             attributes[USER_COUNT] = counts.users
         if SUBSCRIPTION_COUNT in requested:
             attributes[SUBSCRIPTION_COUNT] = counts.subscriptions
-        if CACHE in requested and (cached := self._broker.cache.get(name)):
-            attributes[CACHE] = {"data": cached[0].data, "ttl": int(cached[1])}
+        cached = self._broker.cache.get(name)
+        if CACHE in requested and cached:
+            event, left_s = cached
+            attributes[CACHE] = {"data": event.data, "ttl": int(left_s)}
         return attributes
 
 

@@ -1,11 +1,11 @@
 """The service as a web application: the sockets, the signed HTTP API, and two pages for the operator.
 
-Teaches what a rented push service looks like from the inside: one long-lived side and one short-lived side over the
-same state, so that a request on the one becomes frames on the other.
+Teaches what a rented push service looks like from the inside: long-lived sockets and short-lived requests over the same
+state, so that a request of the API becomes frames on the sockets.
 
 What crosses the wire: WebSocket on /app/{key}, its fallbacks on /pusher/app/{key}, the signed HTTP API under
 /apps/{app_id}, and /health and /stats for the operator. Leaves out the check of Origin: like the vendor's, the socket
-is open to pages of any origin, and what is private is guarded by signatures.
+is open to pages of any origin, and signatures protect private channels.
 """
 
 import asyncio
@@ -43,9 +43,10 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> Starlette:
     """Build the service for one application; `app.state.wire` is where the server counts bytes.
 
-    webhook: the URL that is told what happens on the channels.
+    webhook: the URL to which changes of the channels are reported; empty for none.
     """
-    counters, wire = Counters(), WireBytes()
+    counters = Counters()
+    wire = WireBytes()
     outboxes = Outboxes(counters)
     broker = Broker(outboxes.deliver, counters, limits, EventCache(time.monotonic))
     background: list[Work] = []
@@ -61,13 +62,13 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
     background += [sockets.check_idle, fallbacks.check_detached]
 
     def counted() -> Json:
-        most = {"connections": limits.connections_max, "messages_a_day": limits.messages_a_day}
+        allowed = {"connections": limits.connections_max, "messages_a_day": limits.messages_a_day}
         return {
             **asdict(counters),
             "billed_messages": counters.billed_messages,
             "connections_open": connections.connections_open,
             "subscriptions": broker.subscriptions,
-            "plan": {**most, "messages_today": quota.used},
+            "plan": {**allowed, "messages_today": quota.used},
             "wire": asdict(wire),
         }
 
@@ -87,14 +88,14 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
 
 
 def new_socket_id() -> str:
-    """Return a fresh id; unguessable, since whoever knows it can exclude the socket from an event."""
+    """Return a new id; unguessable, since a publisher who knows it can exclude the socket from an event."""
     return f"{secrets.randbelow(1 << 31)}.{secrets.randbelow(1 << 31)}"
 
 
 def signed_routes(credentials: Credentials, limits: Limits, api: Api, counters: Counters) -> list[Route]:
     """Return a route per call of the HTTP API, in the order of the vendor's reference.
 
-    A call is for the right application, of bounded length and well signed, before its body is read as JSON.
+    Each checks the application, the length and the signature of a call before it parses the body.
     """
 
     def route(path: str, handler: Handler, method: str = "GET") -> Route:
@@ -144,7 +145,7 @@ def _stats(counted: Callable[[], Json]) -> Endpoint:
 
 
 def _lifespan(background: Sequence[Work]) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    """Return what runs the work in the background for as long as the service is up."""
+    """Return a lifespan that runs the work in the background for as long as the service is up."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -1,9 +1,9 @@
 """Who may publish, subscribe and sign in: the signatures of a Pusher-compatible service, and the limits of requests.
 
-Teaches how three parties trust each other with one shared secret. The API signs its HTTP calls; and for each private
-channel it gives the browser a signature over the socket's id, so that the service admits a client without a request to
-the API: the API's decision is in the signature. What crosses the wire: hex HMAC-SHA256 digests and the public key.
-Leaves out replay protection within the time window (the vendor has none either).
+Teaches how three parties trust each other with one shared secret. The API signs its HTTP calls. For each private
+channel it also gives the browser a signature over the socket's id: that carries the API's decision, so the service
+admits a client without a request to the API. What crosses the wire: hex HMAC-SHA256 digests and the public key. Leaves
+out replay protection within the time window (the vendor has none either).
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class Credentials:
 
 
 class BadSignature(Exception):
-    """A call is not proven to come from a holder of the secret; the message states what is wrong with it."""
+    """A call whose signature is missing or wrong; the message states what is wrong."""
 
 
 def hex_hmac(secret: str, text: str) -> str:
@@ -42,7 +42,9 @@ def hex_hmac(secret: str, text: str) -> str:
 
 def channel_auth(credentials: Credentials, socket_id: str, channel: str, channel_data: str | None = None) -> str:
     """Return the `key:signature` that admits one socket to one channel, with `channel_data` for presence channels."""
-    text = ":".join([socket_id, channel] if channel_data is None else [socket_id, channel, channel_data])
+    text = f"{socket_id}:{channel}"
+    if channel_data is not None:
+        text += f":{channel_data}"
     return f"{credentials.key}:{hex_hmac(credentials.secret, text)}"
 
 
@@ -57,7 +59,7 @@ def is_same(expected: str, got: str) -> bool:
 
 
 def string_to_sign(method: str, path: str, params: Sequence[tuple[str, str]]) -> str:
-    """Return what an API call signs: its method, path and parameters, sorted and not URL-escaped."""
+    """Return the text that the signature of an API call covers: method, path, and sorted parameters, not escaped."""
     named = sorted((name.lower(), value) for name, value in params if name.lower() != "auth_signature")
     return "\n".join([method, path, "&".join(f"{name}={value}" for name, value in named)])
 
@@ -77,12 +79,13 @@ def verify_call(
     if not is_same(expected, given.get("auth_signature", "")):
         what_to_do = "check the secret, and that the parameters are the signed ones"
         raise BadSignature(f"auth_signature does not match: {what_to_do}")
-    timestamp, claimed_md5 = given.get("auth_timestamp", ""), given.get("body_md5")
+    timestamp = given.get("auth_timestamp", "")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise BadSignature(f"expected auth_timestamp in whole seconds, got {timestamp[:40]!r}")
     if abs(now_s - int(timestamp)) > TIMESTAMP_WINDOW_S:
         raise BadSignature(f"auth_timestamp is not within {TIMESTAMP_WINDOW_S} s of the server's time {now_s:.0f}")
     # The digest is signed, so the signature covers the body; libraries send it with an empty body too.
+    claimed_md5 = given.get("body_md5")
     if claimed_md5 is None:
         if body:
             raise BadSignature("a call with a body must sign its body_md5")
@@ -100,11 +103,12 @@ class Authorization:
     def check(
         self, socket_id: str, user_id: str | None, channels: Collection[str], request: frames.SubscribeRequest
     ) -> Subscription:
-        """Return the subscription that a connection requests, which has `channels` already. Raises RequestDenied.
+        """Return the subscription that a connection requests. Raises RequestDenied.
 
-        user_id: as whom it has signed in.
+        user_id: the user as whom the connection has signed in. channels: those that it is subscribed to already.
         """
-        name, channels_max = request.channel, self._limits.subscriptions_per_connection_max
+        name = request.channel
+        channels_max = self._limits.subscriptions_per_connection_max
         kind = kind_of(name, self._limits.channel_name_chars_max)
         if name in channels:
             raise RequestDenied(f"Existing subscription to channel {name}")
@@ -114,7 +118,8 @@ class Authorization:
             raise RequestDenied(f"channel {name} is for the user of that id: sign in as that user first")
         if kind in (Kind.PRIVATE, Kind.PRESENCE):
             self._check_signature(socket_id, kind, request)
-        return Subscription(socket_id, name, kind, self._member(request) if kind is Kind.PRESENCE else None)
+        member = self._member(request) if kind is Kind.PRESENCE else None
+        return Subscription(socket_id, name, kind, member)
 
     def sign_in(self, socket_id: str, request: frames.SignInRequest) -> frames.UserData:
         """Return the user whom a connection may sign in as. Raises RequestDenied."""
@@ -136,7 +141,8 @@ class Authorization:
     def _member(self, request: frames.SubscribeRequest) -> Member:
         """Decode the member of a presence channel, whose signature has been verified. Raises RequestDenied."""
         claimed = frames.decode(request.channel_data or "", frames.ChannelData)
-        user_id, info = str(claimed.user_id), bytes(claimed.user_info)
+        user_id = str(claimed.user_id)
+        info = bytes(claimed.user_info)
         if not 0 < len(user_id) <= self._limits.user_id_chars_max:
             raise RequestDenied(f"expected a user_id of 1 to {self._limits.user_id_chars_max} characters")
         if len(info) > self._limits.user_info_bytes_max:

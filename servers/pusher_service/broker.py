@@ -1,9 +1,8 @@
 """The broker: all occupied channels, and the fan-out of each event to the sockets subscribed to its channel.
 
-Teaches what a fan-out costs when nothing lies in between: one frame, one loop over the subscribers. On a presence
-channel the newcomer gets the whole list of members; everybody else gets one notice; and both happen once per user,
-however many windows that user has open. Leaves out the sockets: `deliver` gets what they are to be sent, and never
-waits; and webhooks: `note` gets what the API may want to know.
+Teaches what a fan-out costs: one frame, one loop over the subscribers. On a presence channel, a newcomer gets the list
+of members, and the others get a notice: once per user, however many windows that user has open. Leaves out the sockets
+(`deliver` gets their frames, and never waits) and webhooks (`note` gets their events).
 """
 
 from collections.abc import Callable
@@ -26,7 +25,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End one connection; the codes from 4200 on ask the client to come back at once."""
+    """End one connection; codes from 4200 on ask the client to reconnect at once."""
 
     socket_id: str
     code: int
@@ -34,8 +33,7 @@ class Close:
 
 
 Deliver = Callable[[Send | Close], None]
-Note = Callable[[dict[str, str]], None]
-"""Takes an event of a webhook: its `name`, its `channel`, and what else belongs to it."""
+Note = Callable[[dict[str, str]], None]  # takes an event of a webhook: its `name`, its `channel` and further fields
 
 
 class Counts(NamedTuple):
@@ -48,7 +46,7 @@ class Counts(NamedTuple):
 class Broker:
     """The channels of one application. subscriptions: how many all its connections hold together.
 
-    note: takes what a webhook would say; it may be replaced.
+    note: called with each event that a webhook would report; it may be replaced.
     """
 
     def __init__(self, deliver: Deliver, counters: Counters, limits: Limits, cache: EventCache) -> None:
@@ -62,8 +60,10 @@ class Broker:
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscriber: first its confirmation, then the notice to the others. Raises RequestDenied if full."""
-        name, member, socket_id = subscription.channel, subscription.member, subscription.socket_id
-        channel, limits = self._channels.get(name, Channel()), self._limits
+        name = subscription.channel
+        member = subscription.member
+        limits = self._limits
+        channel = self._channels.get(name, Channel())
         if member and member.user_id not in channel.members and len(channel.members) >= limits.members_max:
             raise RequestDenied(f"channel {name} has {limits.members_max} members and takes no more")
         if self.subscriptions >= limits.subscriptions_max:
@@ -72,8 +72,9 @@ class Broker:
             self._channels[name] = channel
             self._note_channel("channel_occupied", name)
         self.subscriptions += 1
+        socket_id = subscription.socket_id
         is_new = channel.add(socket_id, member)
-        members = None if member is None else {one.user_id: one.info for one in channel.members.values()}
+        members = None if member is None else {user_id: known.info for user_id, known in channel.members.items()}
         self.deliver(Send((socket_id,), frames.subscription_succeeded(name, members)))
         if member is not None and is_new:
             self.note({"name": "member_added", "channel": name, "user_id": member.user_id})
@@ -117,10 +118,12 @@ class Broker:
             self.note({"name": what, "channel": name})
 
     def _replay(self, name: str, socket_id: str) -> None:
-        """Send a newcomer the last event of a cache channel, or that there is none."""
-        if cached := self.cache.get(name):
+        """Send a newcomer the last event of a cache channel, or a notice that there is none."""
+        cached = self.cache.get(name)
+        if cached:
+            event, _ = cached
             self.counters.deliveries += 1
-            self.deliver(Send((socket_id,), cached[0].text))
+            self.deliver(Send((socket_id,), event.text))
         else:
             self.note({"name": "cache_miss", "channel": name})
             self.deliver(Send((socket_id,), frames.cache_miss(name)))

@@ -2,9 +2,9 @@
 
 Teaches that presence counts users, not sockets: opening or closing a second window changes nothing. A name's prefix
 says what a channel is: who may subscribe, and whether its last event is kept for newcomers (a cache channel). Such a
-cache is a convenience and no log: it holds one event, for half an hour, in this process only
-(https://pusher.com/docs/channels/using_channels/cache-channels/). An encrypted channel is a private one on which the
-service cannot read what it passes on.
+cache is a convenience and not a log: it holds one event, for half an hour, in this process only
+(https://pusher.com/docs/channels/using_channels/cache-channels/). An encrypted channel is a private one whose events
+the service cannot read.
 """
 
 import re
@@ -92,8 +92,7 @@ class Channel:
 
 TTL_S = 1800.0
 BYTES_MAX = 16 * 1024 * 1024
-ENTRY_BYTES = 500
-"""What an event takes beside its text, about."""
+ENTRY_BYTES = 500  # about how much memory an event takes beside its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ class CachedEvent:
 
     @property
     def size(self) -> int:
-        """Memory in bytes, about; characters take four at most."""
+        """About how many bytes of memory this takes; a character takes at most four."""
         return ENTRY_BYTES + 4 * (len(self.text) + len(self.data))
 
 
@@ -121,7 +120,8 @@ class EventCache:
     def put(self, channel: str, text: str, data: str) -> None:
         """Keep an event in place of the last one of its channel."""
         self._remove(channel)
-        self._events[channel] = event = CachedEvent(text, data, self._clock() + TTL_S)
+        event = CachedEvent(text, data, self._clock() + TTL_S)
+        self._events[channel] = event
         self._bytes += event.size
         while self._bytes > BYTES_MAX:
             self._remove(next(iter(self._events)))
@@ -129,8 +129,9 @@ class EventCache:
     def get(self, channel: str) -> tuple[CachedEvent, float] | None:
         """Return a channel's event and for how many seconds it is still kept, if there is one."""
         event = self._events.get(channel)
-        left_s = event.until_s - self._clock() if event else 0.0
-        return (event, left_s) if event and left_s > 0 else None
+        if event is None or event.until_s <= self._clock():
+            return None
+        return event, event.until_s - self._clock()
 
     def _remove(self, channel: str) -> None:
         if event := self._events.pop(channel, None):

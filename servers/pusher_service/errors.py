@@ -1,6 +1,6 @@
 """The errors of the service, by how they reach the client: a close code, a `pusher:error`, or an HTTP status.
 
-Teaches that "no" has three meanings: a connection is refused, one request on it is, or one call of the HTTP API is.
+Teaches that a service can refuse three things: a connection, one request on it, or one call of the HTTP API.
 """
 
 
@@ -21,7 +21,7 @@ class RequestDenied(Exception):
 
 
 class Malformed(RequestDenied):
-    """A text that is not the JSON expected; the message states what was."""
+    """A text that is not the expected JSON; the message states what was expected."""
 
 
 class BadChannelName(RequestDenied):

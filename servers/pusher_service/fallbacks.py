@@ -1,10 +1,10 @@
 """The fallbacks of pusher-js, for a network that lets no WebSocket through: the same protocol over plain HTTP requests.
 
-Teaches that a vendor's client polls as well, if it must. What crosses the wire is SockJS's framing
+Teaches that even a vendor's client can fall back to polling. What crosses the wire is the framing of SockJS
 (https://sockjs.github.io/sockjs-protocol/sockjs-protocol-0.3.3.html): `POST .../xhr_streaming` has a response that goes
 on, `POST .../xhr` one that ends with its first line, and `POST .../xhr_send` carries a JSON array of a client's frames.
-A line is `o` (open), `h` (nothing yet), `a[...]` for frames or `c[code,reason]` for the end. What is on its way when a
-request breaks off is lost.
+A line is `o` (open), `h` (nothing yet), `a[...]` for frames or `c[code,reason]` for the end. Lines that are being sent
+when a request breaks off are lost.
 """
 
 import asyncio
@@ -40,9 +40,9 @@ def frame_line(text: str) -> str:
 
 
 class HttpOutbox:
-    """The lines on their way to one client: what `Outbox` is to a socket.
+    """The lines that wait for one client, as the frames in an `Outbox` wait for a socket.
 
-    receivers: how many requests wait for them; detached_at_s: when the last of those ended, on the loop's clock.
+    receivers: how many requests receive them; detached_at_s: when the last such request ended, on the loop's clock.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -59,7 +59,8 @@ class HttpOutbox:
         """Add a frame; never waits. Returns False when the client lags too far and is being closed for it."""
         if self.is_closed:
             return True
-        line, limits = frame_line(frame.payload.decode()), self._limits
+        line = frame_line(frame.payload.decode())
+        limits = self._limits
         if len(self._lines) >= limits.backlog_messages_max or self._bytes + len(line) > limits.backlog_bytes_max:
             self.close(frames.RECONNECT, "too slow: reconnect and catch up")
             return False
@@ -80,8 +81,9 @@ class HttpOutbox:
 
     async def lines(self) -> AsyncGenerator[str]:
         """Yield lines as they come, until the connection is closed, or until another request receives them."""
-        me = self._receiver = object()
-        self._arrived.set()  # so that the request that has received so far looks up
+        me = object()
+        self._receiver = me
+        self._arrived.set()  # wakes the request that has received until now, which then ends
         self.receivers += 1
         try:
             while self._receiver is me:
@@ -92,8 +94,9 @@ class HttpOutbox:
                     yield "h\n"
                 if self._receiver is me:
                     self._arrived.clear()
-                    text, self._bytes = "".join(self._lines), 0
+                    text = "".join(self._lines)
                     self._lines.clear()
+                    self._bytes = 0
                     if text:
                         yield text
                     if self.is_closed:
@@ -123,20 +126,20 @@ class Fallbacks:
         self._open: dict[str, tuple[str, HttpOutbox]] = {}
 
     def routes(self) -> Mount:
-        """Return the routes, which pages of any origin may use, as the socket."""
-        methods, headers = ["POST"], ["Content-Type"]
+        """Return the routes, which pages of any origin may use, as they may use the socket."""
         path = "/app/{key}/{number}/{session}"
+        cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["POST"], allow_headers=["Content-Type"])
         return Mount(
             "/pusher",
             routes=[
                 Route(f"{path}/xhr_send", self._send, methods=["POST"]),
                 Route(f"{path}/{{kind:str}}", self._receive, methods=["POST"]),
             ],
-            middleware=[Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=methods, allow_headers=headers)],
+            middleware=[cors],
         )
 
     async def check_detached(self) -> None:
-        """Look for clients that have had no request open for so long that they have gone, until cancelled."""
+        """Close the connections of clients that have had no open request for `detached_s`, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_S)
             horizon_s = asyncio.get_running_loop().time() - self._limits.detached_s
@@ -151,7 +154,8 @@ class Fallbacks:
         kind = request.path_params["kind"]
         if kind not in ("xhr", "xhr_streaming"):
             raise ApiError(404, f"expected xhr, xhr_streaming or xhr_send, got {kind[:40]!r}")
-        name, is_new = _name(request), _name(request) not in self._open
+        name = _name(request)
+        is_new = name not in self._open
         if is_new:
             try:
                 self._admit(name, request)

@@ -1,7 +1,7 @@
 """The frames of protocol 7: the structure of a client's frame, and the text of each frame that the service sends.
 
-Teaches the envelope `{event, channel, data}`, whose `data` is a string holding JSON once more, so that a service can
-forward what it never reads. What arrives is a msgspec Struct: a dataclass with a default cannot hold raw JSON.
+Teaches the envelope `{event, channel, data}`, whose `data` is a string that holds JSON, so that a service can forward
+it without reading it. A received frame is a msgspec Struct: a dataclass with a default cannot hold raw JSON.
 """
 
 from collections.abc import Mapping
@@ -82,8 +82,10 @@ def decode(text: str | bytes | msgspec.Raw, expected: type[T]) -> T:
 
 
 def text_of(data: msgspec.Raw) -> str:
-    """Return the data of a frame as the string that it is, or as the text of the JSON that it is; raises Malformed."""
-    return decode(data, str) if bytes(data).startswith(b'"') else bytes(data).decode()
+    """Return a frame's data as text: the content of a JSON string, or other JSON as it is; raises Malformed."""
+    if bytes(data).startswith(b'"'):
+        return decode(data, str)
+    return bytes(data).decode()
 
 
 def as_json(value: Any) -> str:
@@ -126,5 +128,5 @@ def connection_event(name: str, data: Any) -> str:
 
 
 def error(code: int | None, message: str) -> str:
-    """Return a `pusher:error`; its data is an object, and its code null unless the protocol has a number for it."""
+    """Return a `pusher:error`; its data is an object; code: None if the protocol has no number for the error."""
     return as_json({"event": "pusher:error", "data": {"code": code, "message": message}})

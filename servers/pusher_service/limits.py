@@ -1,8 +1,8 @@
-"""What the service allows and what is used of it: the vendor's published limits, our own bounds, a plan's messages.
+"""Limits and counters of the service: the vendor's published limits, our own bounds, and the messages of a plan.
 
-Teaches that a shared service is mostly limits: each of them keeps one customer from slowing down the next; and what a
-quota does to a chat: until midnight UTC the service refuses whatever is published, by its API with status 403 and by
-clients with code 4004, while queries are answered and connections stay
+Teaches that each limit of a shared service keeps one customer from slowing down the others. And what happens to a chat
+when its quota is used up: until midnight UTC the service refuses every event, from the API with status 403 and from
+clients with code 4004. Queries are still answered, and connections stay
 (https://docs.bird.com/pusher/channels/channels/limits/what-happens-when-i-hit-my-channels-plan-limits).
 """
 
@@ -26,7 +26,7 @@ class Limits:
     user_id_chars_max: int = 128
     user_info_bytes_max: int = 1_024
 
-    messages_a_day: int = 0  # 0: as many as there are
+    messages_a_day: int = 0  # 0: no limit
     connections_max: int = 10_000
     subscriptions_per_connection_max: int = 1_000
     subscriptions_max: int = 100_000  # of about 1 kB each
@@ -49,8 +49,8 @@ DAY_S = 86_400
 class Counters:
     """What happened since the service started, as far as a bill or a report needs it.
 
-    `deliveries` counts events (of the API and of clients) per receiving socket, `presence_deliveries` likewise the
-    notices of members who come and go. Greetings, pings and subscriptions are free, as at the vendor.
+    `deliveries` counts an event (of the API or of a client) once per receiving socket; `presence_deliveries` counts the
+    notices of members who come and go in the same way. Greetings, pings and subscriptions are free, as at the vendor.
     """
 
     api_calls: int = 0
@@ -88,13 +88,15 @@ class Quota:
     @property
     def used(self) -> int:
         """The messages of today, by UTC."""
-        if (today := self._today()) != self._day:
-            self._day, self._before_today = today, self._counters.billed_messages
+        today = self._today()
+        if today != self._day:
+            self._day = today
+            self._before_today = self._counters.billed_messages
         return self._counters.billed_messages - self._before_today
 
     @property
     def is_used_up(self) -> bool:
-        return self.used >= self.a_day > 0  # the first look after midnight begins the day, with or without a limit
+        return self.used >= self.a_day > 0  # `used` first: it begins a new day, also without a limit
 
     def _today(self) -> int:
         return int(self._clock() // DAY_S)

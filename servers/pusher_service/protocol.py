@@ -1,7 +1,7 @@
-"""Protocol 7 without I/O: connections, frames and clock readings go in; what follows goes to the broker or the sockets.
+"""Protocol 7 without I/O: connections, frames and clock readings go in; actions for broker and sockets come out.
 
 Teaches that without sockets and tasks a test can play a thousand clients. Leaves out the HTTP API (`api`) and
-watchlists: a client that signs in with one is told so.
+watchlists: a client that signs in with one gets an error.
 """
 
 from collections import deque
@@ -21,9 +21,9 @@ NO_WATCHLISTS = "the sign-in succeeded, but watchlists are not served here"
 
 @dataclass(slots=True)
 class Connection:
-    """One client: its last frame's time, whether a ping is out, its subscriptions, its latest client events' times.
+    """One client's connection. Times are on the service's monotonic clock.
 
-    user_id: as whom it has signed in, if it has.
+    pinged_at_s: when it got a ping that it has not answered. user_id: the user as whom it has signed in.
     """
 
     last_frame_at_s: float
@@ -75,7 +75,7 @@ class PusherConnections:
             self._broker.unsubscribe(subscription)
 
     def handle_frame(self, socket_id: str, text: str) -> None:
-        """Do what one frame of a client requests, or respond why not; never raises for what a client may send."""
+        """Carry out what one frame of a client requests, or respond with an error; raises nothing."""
         connection = self._connections[socket_id]
         if connection.closing:
             return
@@ -87,7 +87,7 @@ class PusherConnections:
             self._deliver(Send((socket_id,), frames.error(denied.code, str(denied))))
 
     def terminate(self, user_id: str) -> None:
-        """Close every connection that has signed in as that user; its client does not come back by itself."""
+        """Close every connection that has signed in as that user, with a code after which clients do not reconnect."""
         for socket_id, connection in self._connections.items():
             if connection.user_id == user_id and not connection.closing:
                 connection.closing = True
@@ -126,13 +126,14 @@ class PusherConnections:
                 pass
             case frames.SUBSCRIBE:
                 request = frames.decode(frames.text_of(frame.data), frames.SubscribeRequest)
-                held, user_id = connection.subscriptions, connection.user_id
-                subscription = self._authorization.check(socket_id, user_id, held, request)
+                subscriptions = connection.subscriptions
+                subscription = self._authorization.check(socket_id, connection.user_id, subscriptions, request)
                 self._broker.subscribe(subscription)
-                connection.subscriptions[request.channel] = subscription
+                subscriptions[request.channel] = subscription
             case frames.UNSUBSCRIBE:
                 name = frames.decode(frames.text_of(frame.data), frames.SubscribeRequest).channel
-                if (ended := connection.subscriptions.pop(name, None)) is not None:
+                ended = connection.subscriptions.pop(name, None)
+                if ended is not None:
                     self._broker.unsubscribe(ended)
             case frames.SIGN_IN:
                 self._sign_in(socket_id, connection, frame)
@@ -143,7 +144,7 @@ class PusherConnections:
                 raise RequestDenied(f"event {name[:40]!r} is not served here: expected {expected}")
 
     def _sign_in(self, socket_id: str, connection: Connection, frame: frames.Frame) -> None:
-        """Let a connection be a user's; raises RequestDenied."""
+        """Sign a connection in as a user; raises RequestDenied."""
         request = frames.decode(frames.text_of(frame.data), frames.SignInRequest)
         user = self._authorization.sign_in(socket_id, request)
         if connection.user_id not in (None, user.id):
@@ -172,7 +173,9 @@ class PusherConnections:
         self._broker.counters.client_events += 1
         user_id = subscription.member.user_id if subscription.member else None
         event = {"channel": subscription.channel, "event": frame.event, "data": data, "socket_id": socket_id}
-        self._broker.note({"name": "client_event", **event, **({"user_id": user_id} if user_id else {})})
+        if user_id:
+            event["user_id"] = user_id
+        self._broker.note({"name": "client_event", **event})
         text = frames.event(frame.event, subscription.channel, data, user_id)
         self._broker.publish(subscription.channel, text, excluded=socket_id)
 

@@ -1,8 +1,8 @@
-"""The sockets of the service: accept a connection, give its frames to the protocol, write what comes, and close it.
+"""The sockets of the service: accept a connection, pass its frames to the protocol, write the responses, and close it.
 
 Teaches how little I/O is left once a protocol is a state machine (`protocol` makes all decisions), and how a fan-out
-stays fair. A frame is written on the spot if the transport has room. Only when a client lags does its socket get a
-backlog and a task that empties it; when that is full, the service asks the client to reconnect.
+stays fair. A frame is written at once if the transport has room. Only a client that lags gets a backlog and a task that
+empties it; when the backlog is full, the service asks the client to reconnect.
 """
 
 import asyncio
@@ -46,7 +46,8 @@ class Outbox:
         """Send a frame soon; never waits. Returns False when the client lags too far and is being closed for it."""
         if self._closing or (not self._backlog and self._writer.push(frame)):
             return True
-        limits, size = self._limits, len(frame.payload)
+        limits = self._limits
+        size = len(frame.payload)
         if len(self._backlog) >= limits.backlog_messages_max or self._backlog_bytes + size > limits.backlog_bytes_max:
             self.close(frames.RECONNECT, "too slow: reconnect and catch up")
             return False
@@ -56,7 +57,7 @@ class Outbox:
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Close the socket after what is written already; drops the backlog, never waits."""
+        """Close the socket after the frames that are written already; drops the backlog, never waits."""
         if self._closing:
             return
         self._closing = True
@@ -66,7 +67,7 @@ class Outbox:
         self._start_writing()
 
     def stop(self) -> None:
-        """Give up whatever is unsent."""
+        """Drop all unsent frames."""
         self._closing = True
         if self._task is not None:
             self._task.cancel()
@@ -84,13 +85,13 @@ class Outbox:
                     self._backlog_bytes -= len(self._backlog.popleft().payload)
             if self._ending is not None:
                 await self._writer.close(*self._ending)
-        except ConnectionLost:  # a lost client needs no policy: its reader is about to learn of it
+        except ConnectionLost:  # nothing to do: the task that reads the socket will end, too
             self._closing = True
             self._backlog.clear()
 
 
 class AnyOutbox(Protocol):
-    """What waits for one client, however it is connected."""
+    """An outbox of one client, whose connection is a socket or a fallback."""
 
     def put(self, frame: TextFrame) -> bool: ...
 
@@ -111,7 +112,7 @@ class Outboxes:
         self._outboxes[socket_id] = outbox
 
     def remove(self, socket_id: str) -> None:
-        """Forget a socket, and give up what is unsent to it."""
+        """Forget a socket and its unsent frames."""
         self._outboxes.pop(socket_id).stop()
 
     def deliver(self, action: Send | Close) -> None:
@@ -153,7 +154,7 @@ class SocketEndpoint:
             await self._serve(socket_id, greeting, writer, receive)
 
     async def check_idle(self) -> None:
-        """Look for idle connections until cancelled."""
+        """Have idle connections pinged or closed, until cancelled."""
         while True:
             await asyncio.sleep(self._limits.idle_check_s)
             self._connections.check_idle()
@@ -173,7 +174,7 @@ class SocketEndpoint:
                 while (message := await receive())["type"] == "websocket.receive":
                     self._connections.handle_frame(socket_id, message.get("text") or "")
         except TimeoutError:
-            pass  # the client did not even take its close frame
+            pass  # the client has not read its close frame
         finally:
             self._outboxes.remove(socket_id)
             self._connections.close(socket_id)

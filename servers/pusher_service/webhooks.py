@@ -1,7 +1,7 @@
-"""Webhooks: the API is told what happens on the channels, by signed HTTP requests.
+"""Webhooks: the service reports changes of the channels to the API, by signed HTTP requests.
 
 Teaches how an API that holds no connection learns who is online. A user who reloads a page leaves and returns within a
-moment: so a departure is reported GRACE_S later, and not at all if the user has returned. What crosses the wire: `POST
+moment. So a departure is reported GRACE_S later, and not at all if the user has returned. What crosses the wire: `POST
 {"time_ms", "events"}` with X-Pusher-Key and X-Pusher-Signature, one at a time, repeated for RETRY_S until the response
 is a 2xx (https://pusher.com/docs/channels/server_api/webhooks/).
 """
@@ -25,17 +25,13 @@ GRACE_S = 3.0
 RETRY_S = 300.0
 RETRY_PAUSE_MAX_S = 30.0
 RESPONSE_S = 10.0
-PAUSE_S = 0.05
-"""How often events are looked for: those that happen within it share a request."""
-
+PAUSE_S = 0.05  # the pause between two looks for events: those of one pause share a request
 BYTES_MAX = 16 * 1024 * 1024
-"""How much may wait for an API that does not respond; beyond that the oldest is dropped, and the log says so."""
+"""How much may wait for an API that does not respond. If there is more, the oldest event is dropped, and logged."""
 
-EVENT_BYTES = 1000
-"""What an event takes beside its data, about."""
-
+EVENT_BYTES = 1000  # about how much memory an event takes beside its data
 BATCH_MAX = 100
-BATCH_BYTES_MAX = 128 * 1024  # JSON makes at most six times as much of it: APIs take bodies of 1 MiB
+BATCH_BYTES_MAX = 128 * 1024  # at most six times as much as JSON: APIs accept bodies of 1 MiB
 DEPARTURES = {"channel_occupied": "channel_vacated", "member_added": "member_removed"}
 """The departure that a return cancels."""
 
@@ -56,7 +52,8 @@ class WebhookEvents:
 
     def note(self, event: Event) -> None:
         """Add an event; a departure waits, and a return before it is due removes it."""
-        name, place = event["name"], (event["channel"], event.get("user_id", ""))
+        name = event["name"]
+        place = (event["channel"], event.get("user_id", ""))
         if name in DELAYED:
             self._delayed[name, *place] = self._clock() + GRACE_S, event
             return
@@ -65,7 +62,7 @@ class WebhookEvents:
             self._add(event)
 
     def take(self) -> list[Event]:
-        """Remove and return what is to be sent now: BATCH_MAX events at most, and fewer if they are long."""
+        """Remove and return the next events to send: BATCH_MAX at most, and fewer if they are long."""
         now_s = self._clock()
         for key, (due_s, event) in list(self._delayed.items()):
             if due_s > now_s:
@@ -101,7 +98,8 @@ async def send_webhooks(events: WebhookEvents, url: str, credentials: Credential
     """
     async with httpx.AsyncClient(timeout=RESPONSE_S, trust_env=may_use_proxy(url)) as http:
         while True:
-            if not (batch := events.take()):
+            batch = events.take()
+            if not batch:
                 await asyncio.sleep(PAUSE_S)
                 continue
             body = as_json({"time_ms": int(time.time() * 1000), "events": batch})

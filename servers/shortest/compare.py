@@ -2,7 +2,7 @@
 
 pygount counts the lines of code. The operating system counts the moving parts of the running chats: server processes,
 ports they listen on, and open connections. Each pair of JavaScript server and client is run in node, and its result
-recorded; Pusher's with the local push service. Leaves out what lines do not show: the cost.
+recorded; Pusher's with the local push service. Leaves out the price, which lines of code do not show.
 """
 
 import json
@@ -29,8 +29,10 @@ IMPORTED = {
     ".py": re.compile(r"^(?:from|import) (\w+)[\w.]*(?: import .+)?$", re.MULTILINE),
     ".mjs": re.compile(r'from "([^."][^"]*)"'),
 }
-SERVER_AS_WRITTEN, SERVER_CORRECTED = "websocket_server_as_written.mjs", "websocket_server_corrected.mjs"
-CLIENT_AS_WRITTEN, CLIENT_CORRECTED = "websocket_client_as_written.mjs", "websocket_client_corrected.mjs"
+SERVER_AS_WRITTEN = "websocket_server_as_written.mjs"
+SERVER_CORRECTED = "websocket_server_corrected.mjs"
+CLIENT_AS_WRITTEN = "websocket_client_as_written.mjs"
+CLIENT_CORRECTED = "websocket_client_corrected.mjs"
 PUBLISHER = "pusher_publish.mjs"
 
 Counts = dict[str, Any]
@@ -103,11 +105,12 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
         listening = len(_sockets(person, psutil.CONN_ESTABLISHED))
         write_line(person, "Hello!")
         line_of(person)
-        ends = [socket for each in servers for socket in _sockets(each, psutil.CONN_ESTABLISHED)]
-        between_servers = {local for local, _ in ends} & {remote for _, remote in ends}  # both ends of each
+        ends = [socket for process in servers for socket in _sockets(process, psutil.CONN_ESTABLISHED)]
+        local_ends = {local for local, _ in ends}
+        between_servers = [remote for _, remote in ends if remote in local_ends]  # each connection has two ends
         found = {
             "processes": len(servers),
-            "endpoints": sum(len(_sockets(each, psutil.CONN_LISTEN)) for each in servers),
+            "endpoints": sum(len(_sockets(process, psutil.CONN_LISTEN)) for process in servers),
             "listener_connections": listening,
             "sender_connections": len(_sockets(person, psutil.CONN_ESTABLISHED)),
             "server_connections": len(between_servers) // 2,
@@ -128,8 +131,8 @@ def _push_service(stack: ExitStack) -> tuple[Mapping[str, str], list[Process]]:
 
 def _sockets(process: Process, status: str) -> list[tuple[Any, Any]]:
     """Return the local and the remote address of every TCP socket in that state."""
-    found = psutil.Process(process.pid).net_connections("tcp")
-    return [(each.laddr, each.raddr) for each in found if each.status == status]
+    connections = psutil.Process(process.pid).net_connections("tcp")
+    return [(connection.laddr, connection.raddr) for connection in connections if connection.status == status]
 
 
 def encoded(found: Mapping[str, object]) -> str:

@@ -1,6 +1,6 @@
 """Run a chat, or its JavaScript, as a child process, and read its lines under a deadline.
 
-Teaches what keeps a silent program from hanging its caller: pipes without a buffer of ours, and a wait with an end.
+Teaches how to call a program that may stay silent without hanging: unbuffered pipes, and a wait with a deadline.
 """
 
 import os

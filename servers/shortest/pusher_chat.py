@@ -1,6 +1,7 @@
 """The shortest honest chat through Pusher: an API that publishes, and a push service that holds the connections.
 
-python -m servers.shortest.pusher_chat serve 8000 python -m servers.shortest.pusher_chat talk http://127.0.0.1:8000
+    python -m servers.shortest.pusher_chat serve 8000
+    python -m servers.shortest.pusher_chat talk http://127.0.0.1:8000
 
 The environment names the application (PUSHER_APP_ID, PUSHER_KEY, PUSHER_SECRET) and the service: PUSHER_CLUSTER, or
 PUSHER_HOST and PUSHER_PORT of a stand-in. Teaches that sending and receiving use different connections, and that

@@ -3,9 +3,9 @@
     python -m servers.shortest.raw_websocket_chat serve 8765
     python -m servers.shortest.raw_websocket_chat talk ws://127.0.0.1:8765
 
-Teaches that a relay takes three lines, and that the client waits for the connection before it sends. Leaves out who the
-sender is, messages that were sent before one joined or while the connection was broken, and the Origin check: the
-subjects of the rest of this project. No proxy: the server listens on this machine only.
+Teaches that a relay takes three lines, and that the client waits for the connection before it sends. Leaves out the
+sender's identity, messages that were sent before one joined or while the connection was broken, and the Origin check:
+the rest of this project treats them. No proxy: the server listens on this machine only.
 """
 
 import asyncio
