@@ -31,11 +31,10 @@ PORTS = range(20_000, 32_000)
 """Below the ephemeral ports, which start at 32,768 on Linux: no other connection takes one."""
 
 SHARES = 60
-"""A process draws from a share of the ports, by its id, each in its turn: others draw at the same time, and a port is
-free until it is bound."""
+"""Each process takes its ports from a share of its own, one after the other: other processes choose at the same time,
+and a port looks free until it is bound."""
 
-OnTick = Callable[[], None]
-"""Called several times a second while something is awaited."""
+OnTick = Callable[[], None]  # called several times a second while something is awaited
 
 
 class ChildFailed(RuntimeError):
@@ -43,7 +42,7 @@ class ChildFailed(RuntimeError):
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, for a process that binds it a moment later, and perhaps again and again.
+    """Return a port that nobody listens on, for a process that binds it a moment later, and again after each restart.
 
     Raises OSError if all of this process's share are in use.
     """
@@ -60,7 +59,7 @@ def _share_of(pid: int) -> Iterator[int]:
 
 
 def readable(descriptors: Sequence[int], within_s: float | None) -> list[int]:
-    """Wait until some can be read; unlike select.select(), it takes descriptors beyond the 1,024th."""
+    """Wait, and return the descriptors that can be read; unlike for select.select(), there may be more than 1,024."""
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
@@ -106,7 +105,7 @@ class ChildProcess:
         return self
 
     def has_output(self, within_s: float = 0.0) -> bool:
-        """Wait until there is something to read, or the end of it; False if nothing comes in time."""
+        """Wait until there is something to read, or the output has ended; return False if nothing comes in time."""
         return bool(readable([self.output.fileno()], within_s))
 
     def next_line(self, within_s: float, on_tick: OnTick | None = None) -> dict[str, Any]:
@@ -131,7 +130,7 @@ class ChildProcess:
             raise self.failed(f"still ran after {within_s:g} s") from None
 
     def failed(self, what: str) -> ChildFailed:
-        """Return the error that says what a child did, and quotes the end of its log if it has one."""
+        """Return an error that says what the child did, with the end of its log if it has one."""
         if self._log is None:
             _, _, *arguments = map(str, self.process.args)  # type: ignore[arg-type]
             return ChildFailed(f"{without_passwords(' '.join(arguments))}: {what}; see its standard error")

@@ -1,8 +1,9 @@
 """A TCP connection through two ends that are a known time apart. `servers.deploy.relay` makes them.
 
-Teaches what it takes to inject a delay and nothing else. Whatever one end receives (bytes, the peer's end, a reset) is
-put on a timetable, and the other end sends it a constant time later, in order. Bytes in flight are bounded: a sender
-that is HELD_BYTES ahead, or whose receiver does not read, is not read from, so it feels a real link's back-pressure.
+Teaches what it takes to inject a delay and nothing else. Everything that one end receives (bytes, the end of the
+stream, a reset) is put on a timetable, and the other end sends it a constant time later, in order. Bytes in flight are
+bounded: the relay stops reading from a sender that is HELD_BYTES ahead, or whose receiver does not read. So the sender
+feels back-pressure, as on a real link.
 
 One timer serves all links (see `servers.deploy.precise_timer`). Nothing is ever delivered early.
 """
@@ -20,14 +21,14 @@ from typing import cast
 
 from servers.deploy.precise_timer import PreciseTimer
 
-HELD_BYTES = 1024 * 1024  # a megabyte each 100 ms, on each connection, is far above any chat
+HELD_BYTES = 1024 * 1024  # a megabyte in 100 ms, on each connection, is far above any chat
 RESET_ON_CLOSE = pack("ii", 1, 0)  # struct linger: on, for no time
 
 Action = Callable[[], None]
 
 
 class Timetable:
-    """Runs what is due, never early."""
+    """Runs each action when it is due, never early."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._entries: list[tuple[float, int, Action]] = []
@@ -55,7 +56,7 @@ class Timetable:
 
 
 class End(asyncio.Protocol):
-    """One connection of a link: to the client, or to the server. on_data: returns what it passes on of a piece."""
+    """One connection of a link: to the client, or to the server. on_data: gets each piece; returns what to pass on."""
 
     transport: asyncio.Transport | None = None
     outgoing: "Pipe"  # what this end receives, on its way to the other
@@ -115,7 +116,7 @@ class End(asyncio.Protocol):
 class Pipe:
     """One direction: what its source receives, its sink sends `delay_s()` later, and never out of order.
 
-    What comes before `open_s` is delayed as if it came then: a peer must wait for the answer to its SYN.
+    A piece that comes before `open_s` is delayed as if it came then: a peer must wait for the answer to its SYN.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Pipe:
         self._timetable = timetable
         self._delay_s = delay_s
         self._open_s = open_s
-        self._due_s = 0.0  # of what was delayed last
+        self._due_s = 0.0  # of the last delayed action
         self._arrived: deque[tuple[Callable[[End], None], int]] = deque()  # before the sink was connected
         self._held_bytes = 0
         self._sink_is_full = self._paused = False
@@ -145,7 +146,7 @@ class Pipe:
             self.deliver(action, size)
 
     def open(self) -> None:
-        """Deliver what has arrived, now that the sink is connected."""
+        """Deliver everything that has arrived, now that the sink is connected."""
         while self._arrived:
             self.deliver(*self._arrived.popleft())
 

@@ -1,9 +1,9 @@
 """The processes of the three deployments, on this machine, and `python -m servers deploy <deployment>`, which runs one.
 
-Teaches how little they share. One is a single process that holds the connections and the log. The others have functions
-for the API and a shared log; their connections are held by a push service, or by a WebSocket server of one's own,
-beside which the API is that of short polling, the one server without anything to wait for. The push service is our
-stand-in, unless the PUSHER_* variables name one: then it is no part of the deployment.
+Teaches how little the three share. One is a single process that holds the connections and the log. The other two have
+functions for the API and a shared log. Their connections are held by a push service, or by a WebSocket server of one's
+own; beside that, the API is the short-polling server, whose requests never wait. The push service is our stand-in. If
+the PUSHER_* variables name another one, the deployment starts none.
 
 The command prints one JSON line when all of it is ready, and another after each change of a process: what happened, and
 the process ids by role. SIGHUP deploys a new version: the code that is on disk then.
@@ -49,7 +49,9 @@ class DeploymentSettings:
         if is_embedded(self.store):
             raise ValueError(f"store: only one process may use {self.store}, and functions are many; name redis")
         command = ["servers.deploy.serverless", slug, "--profile", self.profile, "--store", self.store]
-        return command + (["--server-options", shlex.join(self.server_options)] if self.server_options else [])
+        if self.server_options:
+            command += ["--server-options", shlex.join(self.server_options)]
+        return command
 
     def server(self, slug: str) -> list[str]:
         """Return the command that runs a transport's server over the store, as a process that stays."""
@@ -72,7 +74,7 @@ def start_separate_websocket_server(supervisor: Supervisor, settings: Deployment
 
 
 def start_single_server(supervisor: Supervisor, settings: DeploymentSettings) -> str:
-    """Start the server; return its address. A file is one process's alone, so a new version waits for the old one."""
+    """Start the server; return its address. One process may open a file, so a new version waits for the old one."""
     renewal = Renewal.STOP_FIRST if is_embedded(settings.store) else Renewal.OVERLAP
     return supervisor.start("server", settings.server("raw_websocket"), renewal, port=settings.port)
 
@@ -93,24 +95,26 @@ def webhook_of(options: Sequence[str], port: int, host: str = LOOPBACK) -> str:
 
 
 def names_service() -> bool:
-    """Return whether the environment says, if only in part, which push service to use."""
+    """Return whether the environment names a push service, even if variables are missing."""
     return any(os.environ.get(f"PUSHER_{name}") for name in ("APP_ID", "KEY", "SECRET", "HOST", "CLUSTER"))
 
 
 def start_stand_in(supervisor: Supervisor, webhook: str = "", link: Link = Link.PLAIN) -> dict[str, str]:
-    """Start a push service of ours; return the variables by which an API finds it. webhook: where it reports to."""
-    given = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
-    command = ["servers.pusher_service", "--link", link, *(["--webhook", webhook] if webhook else [])]
-    address = supervisor.start("push_service", command, Renewal.NEVER, env=given)
-    url = urlsplit(address)
-    tls = str(int(url.scheme == "https"))
-    return {**given, "PUSHER_HOST": str(url.hostname), "PUSHER_PORT": str(url.port), "PUSHER_TLS": tls}
+    """Start a push service of ours; return the variables by which an API finds it. webhook: the URL that it calls."""
+    credentials = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
+    command = ["servers.pusher_service", "--link", link]
+    if webhook:
+        command += ["--webhook", webhook]
+    url = urlsplit(supervisor.start("push_service", command, Renewal.NEVER, env=credentials))
+    tls = "1" if url.scheme == "https" else "0"
+    return {**credentials, "PUSHER_HOST": str(url.hostname), "PUSHER_PORT": str(url.port), "PUSHER_TLS": tls}
 
 
 def provisioned_log(store: str, stack: ExitStack) -> tuple[str, Mapping[str, int]]:
     """Return a log's URL, and the process id of an engine that was started for it.
 
-    store: a URL, or the name of an engine or a kind of file to use until the stack ends. Raises NotStarted, ValueError.
+    store: a URL, or the name of an engine or of an embedded store, used until the stack ends. Raises NotStarted,
+    ValueError.
     """
     if "://" in store:
         return store, {}
@@ -136,13 +140,13 @@ def deploy(
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
             url, pids = provisioned_log(store or chosen.store, stack)
             settings = DeploymentSettings(port, url, tuple(shlex.split(server_options)), profile)
-            outside = {**pids, "supervisor": os.getpid()}
-            supervisor = stack.enter_context(Supervisor(lambda change: _report(change, supervisor.pids | outside)))
+            other_pids = {**pids, "supervisor": os.getpid()}
+            supervisor = stack.enter_context(Supervisor(lambda change: _report(change, supervisor.pids | other_pids)))
             address = START[chosen.name](supervisor, settings)
         except (ValueError, RuntimeError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
         facts = {"deployment": chosen.name, "transport": chosen.transport, "store": url.partition(":")[0]}
-        print_ready(address, {**facts, "pids": supervisor.pids | outside, "parts": supervisor.addresses})
+        print_ready(address, {**facts, "pids": supervisor.pids | other_pids, "parts": supervisor.addresses})
         supervisor.run(attached)
 
 

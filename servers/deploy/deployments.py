@@ -1,4 +1,4 @@
-"""The three answers to the serverless problem, by the names that the command line knows them by.
+"""The three answers to the serverless problem, by their names on the command line.
 
 Each has a folder beside this module, with the files that real hosts need, and a function in `deployment_processes`,
 which starts the same processes on this machine. They are named as the source document's headings are.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """transport: the slug of the one that its clients use. store: where its log is kept by default.
+    """transport: the slug of its clients' transport. store: where its log is kept by default.
 
     has_functions: whether its API runs on a serverless host.
     """

@@ -1,8 +1,8 @@
 """Provide an empty database: `python -m servers.deploy.empty_database redis --attached`.
 
-Prints one JSON line when it is there. A name starts an engine in a temporary folder, on a free port. A URL names one
-that runs: a PostgreSQL is given a further database, which is dropped again; of a Redis, the database that the URL names
-must be empty, and is emptied again.
+Prints one JSON line when the database is ready. With an engine's name, the engine is started in a temporary folder, on
+a free port. With a URL, a running engine is used: in PostgreSQL a further database is created, and dropped at the end;
+in Redis the named database must be empty, and is emptied at the end.
 """
 
 import os
@@ -27,7 +27,7 @@ from servers.standard_streams import STDIN, print_ready, replace_unencodable
 
 @contextmanager
 def engine_folder() -> Iterator[Path]:
-    """Make a temporary folder in which an engine, which does not run as root, may create its own."""
+    """Make a temporary folder, and yield the path in it where an engine that does not run as root may keep its data."""
     with tempfile.TemporaryDirectory(prefix="engine-") as name:
         folder = Path(name)
         folder.chmod(0o711)

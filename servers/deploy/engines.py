@@ -44,20 +44,20 @@ class NotStarted(RuntimeError):
 
 
 def program(name: str) -> str | None:
-    """Return the path of a program, or None. Debian keeps PostgreSQL's in a folder for each version: the newest."""
+    """Return the path of a program, or None. Of PostgreSQL's versions, in folders of their own, the newest counts."""
     newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -float(path.parent.name))
     elsewhere = os.pathsep.join(map(str, [*newest_first, "/usr/sbin"]))  # where only root looks for nginx
     return shutil.which(name) or shutil.which(name, path=elsewhere)
 
 
 def engine_of(url: str) -> str:
-    """Return which engine a URL, or a name, stands for: schemes have variants, for TLS or in short."""
+    """Return the engine that a URL or a name stands for: some schemes have variants, for TLS or as a short form."""
     scheme = url.partition(":")[0]
     return {"rediss": "redis", "postgres": "postgresql"}.get(scheme, scheme)
 
 
 def missing(scheme: str = "") -> dict[str, str]:
-    """Return the programs that this machine lacks, each with Debian's package of it: of one engine, or of all."""
+    """Return the missing programs of one engine, or of all engines, each with the Debian package that contains it."""
     needed = NEEDED.get(scheme, tuple(PACKAGES))
     return {name: PACKAGES[name] for name in needed if program(name) is None}
 
@@ -66,7 +66,7 @@ def missing(scheme: str = "") -> dict[str, str]:
 class Engine:
     """A process on a port of its own; killed and started again, it keeps its port and its data.
 
-    url: where a Store finds it. fresh_url: returns the URL of a further database, which is empty.
+    url: the address that a Store opens. fresh_url: returns the URL of a further, empty database.
     """
 
     command: Sequence[str]
@@ -92,8 +92,8 @@ class Engine:
             if time.monotonic() > deadline_s:
                 self.kill()
                 raise NotStarted(f"{' '.join(self.command)}: did not start\n{self.log.read_text()[-2000:]}")
-            # A killed predecessor may have left a lock on the data. Why a start failed is only in the log, so any
-            # failed start is repeated until READY_S.
+            # A killed predecessor may have left a lock on the data. The reason is only in the log, so every failed
+            # start is repeated, until READY_S.
             if self._process.poll() is not None:
                 self._process = self._spawn()
             time.sleep(POLL_S)
@@ -132,7 +132,9 @@ def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Itera
     port = port or free_port()
     settings = {"port": port, "bind": LOOPBACK, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
     durable = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-    options = [part for name, value in (settings | durable).items() for part in (f"--{name}", str(value))]
+    options: list[str] = []
+    for name, value in (settings | durable).items():
+        options += [f"--{name}", str(value)]
     numbers = itertools.count(1)
     engine = Engine(
         [_needed("redis-server"), *options, *more],
@@ -186,7 +188,7 @@ def give_to_engines(folder: Path) -> None:
 
 
 def unprivileged(at_parents_death: signal.Signals) -> list[str]:
-    """Return what to put before a command so that it does not run as root, and never outlives this process's thread."""
+    """Return a prefix for a command: it then does not run as root, and does not outlive this process's thread."""
     command = [_needed("setpriv"), f"--pdeathsig={at_parents_death.name.removeprefix('SIG')}"]
     if os.geteuid() == 0:
         user = pwd.getpwnam(UNPRIVILEGED)
@@ -199,8 +201,8 @@ def run_unprivileged(*command: str | Path) -> None:
 
     Raises NotStarted with the command's error output if it fails.
     """
-    whole = [*unprivileged(signal.SIGKILL), *map(str, command)]
-    result = subprocess.run(whole, check=False, capture_output=True, text=True, cwd="/")
+    prefixed = [*unprivileged(signal.SIGKILL), *map(str, command)]
+    result = subprocess.run(prefixed, check=False, capture_output=True, text=True, cwd="/")
     if result.returncode:
         raise NotStarted(f"{command[0]}: {result.stderr.strip()}; {UNPRIVILEGED!r} must be able to reach the folder")
 
@@ -234,4 +236,4 @@ ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Engine]]] = {
     "redis": redis_server,
     "postgresql": postgres_server,
 }
-"""What runs each engine that several processes can share, by the scheme of its URLs."""
+"""The function that runs each engine, by the scheme of its URLs; several processes can share these engines."""

@@ -1,8 +1,8 @@
 """A TCP relay between clients and a server, which can delay what it passes on, record it, and be cut.
 
-Teaches what distance and a cut are to programs. Distance: everything arrives a constant time after it was sent, each
-way, in order, and connecting costs a round trip. A cut: connections that end, and others that cannot be opened; bytes
-in flight when the relay is cut are lost.
+Teaches what programs see of distance and of a cut. Distance: everything arrives a constant time after it was sent, each
+way, in order, and connecting costs a round trip. A cut: connections end, new ones cannot be opened, and bytes in flight
+are lost.
 
 Modelled: one-way delay; the round trip that connecting costs; half-close; resets. Not modelled: loss, jitter,
 bandwidth, TLS, slow start, that a client learns of its connection a round trip later, and the silence of a cut network.
@@ -28,8 +28,8 @@ BACKLOG = 1024
 class Relay:
     """A port of its own that leads to a server, as an async context manager. delay_s: one way, from now on.
 
-    carried: how many bytes so far. pieces: all of them, if they are recorded; `up` means to the server, and bytes stand
-    as Latin-1.
+    carried: how many bytes were relayed. pieces: all data, if `recording`; `up` means to the server, and bytes are
+    written as Latin-1.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Relay:
 
     @property
     def address(self) -> str:
-        """What to use instead of the target."""
+        """The address that clients use instead of the target."""
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
@@ -89,8 +89,8 @@ class Relay:
     def _accept(self) -> End:
         """Make both ends of a new link.
 
-        Over a real one the client may first send after a round trip, in which its SYN is answered; the server a transit
-        later, when that answer is acknowledged (RFC 9293 section 3.5).
+        On a real link the client can first send after a round trip, when its SYN is answered, and the server half a
+        round trip later, when that answer is acknowledged (RFC 9293 section 3.5).
         """
         number = next(self._connections)
         client = End(partial(self.passed_on, number, up=True))
@@ -105,7 +105,7 @@ class Relay:
         return client
 
     async def _connect(self, client: End, server: End) -> None:
-        """Connect to the target; one that refuses, or has no address yet, resets the client, and so does a cut."""
+        """Connect to the target. Reset the client if the target refuses or has no address yet, or if there is a cut."""
         host, _, port = self._target().removeprefix("http://").rpartition(":")
         try:
             if self.is_cut:
@@ -118,7 +118,7 @@ class Relay:
                 server.reset()
 
     def passed_on(self, connection: int, data: bytes, *, up: bool) -> bytes:
-        """Count and record a piece; return what is passed on of it."""
+        """Count and record a piece of data; return the data to pass on."""
         self.carried["up_bytes" if up else "down_bytes"] += len(data)
         if self._recording:
             piece = {"connection": connection, "up": up, "at_s": perf_counter(), "data": data.decode("latin-1")}

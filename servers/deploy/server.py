@@ -1,11 +1,10 @@
 """One process of ours that serves one chat over one transport: what the command line and a host's entry point share.
 
-Teaches that the processes differ only in what stands around the same application: other workers behind its port, pages
-for browsers, or an API elsewhere that writes the log; or a host that imports the application, instead of running our
-command. Such a host listens, and calls `app`, in as many processes as it likes. So the store is opened by the first
-call, of any kind, and the settings come from the environment: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (divided by blanks),
-CHAT_ORIGINS, FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter CHAT_PRESENCE and the PUSHER_*
-variables.
+Teaches that the same application serves in several surroundings: with other workers behind its port, with pages for
+browsers, or with an API elsewhere that writes the log. A host may also import the application (`OnDemand`) instead of
+running our command. It then calls the application in as many processes as it likes: the first call opens the store, and
+the settings come from the environment: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (divided by blanks), CHAT_ORIGINS,
+FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter CHAT_PRESENCE and the PUSHER_* variables.
 """
 
 import asyncio
@@ -70,7 +69,7 @@ async def serve_chat(
 ) -> None:
     """Serve until a signal, or the end of standard input if attached; the ready line contains the facts.
 
-    Raises ValueError if a service that it needs refuses it. A function does not ask: each start would pay for it.
+    Raises ValueError if a service that it needs refuses it. On demand this is not checked: it would slow every start.
     """
     app = await opening
     chat: Chat = app.state.chat
@@ -112,17 +111,16 @@ class OnDemand:
         self._url = environ.get("CHAT_STORE", "")
         if not self._url or is_embedded(self._url):
             raise ValueError(f"CHAT_STORE: expected redis://... or postgresql://..., got {self._url or 'nothing'}")
-        names, pages = environ.get("CHAT_HOSTS", "").split(), environ.get("CHAT_ORIGINS", "").split()
+        hosts = tuple(environ.get("CHAT_HOSTS", "").split())
+        origins = tuple(environ.get("CHAT_ORIGINS", "").split())
         proxies = environ.get("FORWARDED_ALLOW_IPS", Settings().proxies)
         presence = RenewedBy(environ.get("CHAT_PRESENCE") or RenewedBy.HEARTBEAT)
-        self._settings = Settings(
-            on_demand=True, hosts=tuple(names), origins=tuple(pages), proxies=proxies, presence=presence
-        )
+        self._settings = Settings(on_demand=True, hosts=hosts, origins=origins, proxies=proxies, presence=presence)
         self._opening = asyncio.Lock()
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a call; the first opens the store, and the others that come meanwhile wait."""
+        """Serve a call; the first one opens the store, and calls that come meanwhile wait for it."""
         async with self._opening:
             if self._app is None:
                 self._app = await opened(self._slug, self._url, self._settings)

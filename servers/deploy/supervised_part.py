@@ -1,7 +1,7 @@
 """One supervised process, and how it gets its new version.
 
-Teaches that what a new version costs its users is decided by what a process has alone: one that shares its store may
-serve beside the one that it replaces; one that owns a file must wait until the other has closed it.
+Teaches that a shared store makes a new version cheap for its users. A process that shares its store may serve beside
+the one that it replaces; a process that owns a file must wait until the other one has closed it.
 """
 
 import time
@@ -16,9 +16,9 @@ class Renewal(StrEnum):
     """How a process gets its new version."""
 
     OVERLAP = "overlap"  # the new one listens on the same port before the old one is stopped
-    STOP_FIRST = "stop_first"  # it has something alone, such as a file
-    SIGHUP = "sighup"  # it is a host: on this signal it gives new requests to new instances
-    NEVER = "never"  # it is rented, or a worker that is only restarted
+    STOP_FIRST = "stop_first"  # the old one must stop first, since it owns something, such as a file
+    SIGHUP = "sighup"  # it is a host: after this signal, new instances serve all new requests
+    NEVER = "never"  # it is not ours to renew, or it is a worker that is only restarted
 
 
 @dataclass(slots=True)
@@ -47,6 +47,8 @@ class Part:
         self.successor = ChildProcess(command, self.env)
 
     def take_over(self) -> ChildProcess | None:
-        """Let the successor, which is ready, serve from now on; return the one that it replaces."""
-        replaced, self.child, self.successor = self.child, self.successor, None
+        """Let the successor, which is ready, serve from now on; return the process that it replaces."""
+        replaced = self.child
+        self.child = self.successor
+        self.successor = None
         return replaced

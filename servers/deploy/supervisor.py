@@ -1,9 +1,10 @@
 """A supervisor: processes started in order, restarted when they end, replaced when there is a new version.
 
-Teaches what a host does for those who rent it, and two ways to share a port. With one listening socket for all,
-whichever process wakes first takes what waits: of 200 long connections, two workers took 57 and 143. With a socket for
-each on the same port (SO_REUSEPORT) the kernel distributes connections: 93 and 107; a worker that is killed takes the
-few that it had not accepted yet with it. Leaves out health checks: a process that hangs is not noticed.
+Teaches what a host does for its customers, and two ways to share a port. With one listening socket for all workers, the
+one that wakes first accepts all waiting connections: of 200 long connections, two workers took 57 and 143. With a
+socket for each worker on the same port (SO_REUSEPORT), the kernel distributes the connections: 93 and 107; but if a
+worker is killed, the connections that it has not accepted yet are lost. Leaves out health checks: a process that hangs
+is not noticed.
 """
 
 import json
@@ -20,10 +21,11 @@ from servers.deploy.supervised_part import Part, Renewal
 from servers.listening_sockets import reusable_socket
 from servers.standard_streams import STDIN
 
-STOP, RENEW = b"!", b"+"
+STOP = b"!"
+RENEW = b"+"
 HANDLERS = {signal.SIGTERM: STOP, signal.SIGINT: STOP, signal.SIGHUP: RENEW}
 RESTART_S = 1.0
-"""How far apart the starts of one process are at least, so that one which cannot start does not do so all the time."""
+"""The shortest time between two starts of one process, so that a process that cannot start does not use all the CPU."""
 
 
 class Supervisor:
@@ -40,7 +42,7 @@ class Supervisor:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._signals, self._signal = self._stack.enter_context(signals(self._handlers))
+        self._signal_reader, self._signal_writer = self._stack.enter_context(signals(self._handlers))
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -89,14 +91,14 @@ class Supervisor:
         return self.await_ready(self.spawn(role, command, renewal, **more)).address
 
     def run(self, attached: bool) -> None:
-        """Restart whatever ends, and renew on SIGHUP, until a signal or (if attached) the end of standard input."""
-        inputs = [self._signals, STDIN] if attached else [self._signals]
+        """Restart processes that end, renew on SIGHUP, until a signal or (if attached) the end of standard input."""
+        inputs = [self._signal_reader, STDIN] if attached else [self._signal_reader]
         is_renewable = any(part.renewal is not Renewal.NEVER for part in self._parts)
         while True:
             outputs = {child.output.fileno(): (part, child) for part in self._parts for child in part.children}
             is_missing = any(not part.children for part in self._parts)
             ready = readable([*inputs, *outputs], RESTART_S if is_missing else None)
-            received = os.read(self._signals, 1) if self._signals in ready else b""
+            received = os.read(self._signal_reader, 1) if self._signal_reader in ready else b""
             if received == RENEW and is_renewable:
                 self._renew()
             elif received or STDIN in ready:
@@ -108,13 +110,13 @@ class Supervisor:
 
     @contextmanager
     def running_aside(self) -> Iterator[None]:
-        """Restart whatever ends, in a thread, until the block ends."""
+        """Restart processes that end, in a thread, until the block ends."""
         thread = Thread(target=self.run, args=(False,), name="supervisor", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            os.write(self._signal, STOP)
+            os.write(self._signal_writer, STOP)
             thread.join()
 
     def _on_output(self, part: Part, child: ChildProcess) -> None:
@@ -127,7 +129,8 @@ class Supervisor:
         elif child is part.successor:
             child.facts = json.loads(line)
             replaced = part.take_over()
-            self._on_change(f"{part.role} {'has its new version' if part.is_renewed else 'started'}")
+            change = "has its new version" if part.is_renewed else "started"
+            self._on_change(f"{part.role} {change}")
             part.is_renewed = False
             if replaced is not None:
                 replaced.stop()
@@ -151,7 +154,7 @@ class Supervisor:
                     self._on_change(f"{part.role} did not start: {error}")
 
     def _renew(self) -> None:
-        """Replace every process that is ours, the first started first: what others need is new before they are."""
+        """Replace every process that is ours, in the order of their start: later ones may need earlier ones."""
         for part in self._parts:
             if part.renewal is Renewal.NEVER or part.child is None or part.successor is not None:
                 continue
@@ -168,7 +171,7 @@ class Supervisor:
 
 @contextmanager
 def signals(handlers: Mapping[signal.Signals, bytes]) -> Iterator[tuple[int, int]]:
-    """Yield the ends of a pipe, into which each of these signals writes STOP or RENEW: one wait is for all input."""
+    """Yield both ends of a pipe, to which each of these signals writes STOP or RENEW: one poll can wait for it, too."""
     reading, writing = os.pipe()
     before = {
         number: signal.signal(number, lambda *_, mark=mark: os.write(writing, mark))

@@ -1,8 +1,8 @@
 """A WebSocket server whose commands an API elsewhere carries out: it keeps the connections, and the API writes the log.
 
-Teaches what dividing the two costs and buys. Each command goes one hop further, by a POST; in return the connections
-survive whatever happens to the API, and the API may be a function. New events come back through the store that both
-share. Both sign tokens with the shared secret. Leaves out retrying: the client does.
+Teaches the price and the benefit of this division. Each command takes one more hop, a POST. In return the connections
+survive a failure of the API, and the API may be a function. New events come back through the store that both share.
+Both sign tokens with the shared secret. Leaves out retries: the client repeats a command.
 """
 
 from urllib.parse import urlencode
@@ -50,12 +50,12 @@ class Api:
             if response.is_success:
                 return msgspec.structs.replace(decode(response.content, type=Ack), ref=command.ref)
             refusal = decode(response.content, type=Refusal)
-        except Undecodable:  # from what stands before the API, which is late, full, or has failed
+        except Undecodable:  # the response of a proxy before the API, which is late, full, or has failed
             raise Unavailable(f"API: {response.status_code} {response.reason_phrase}; try again") from None
         raise REFUSALS.get(refusal.error, Unavailable)(refusal.detail, refusal.retry_after_s)
 
     async def forward(self, method: str, target: str, content: bytes, headers: Headers) -> httpx.Response:
-        """Return the API's response, whatever it is; raises Unavailable if there is none."""
+        """Return the API's response, of any status; raises Unavailable if there is none."""
         try:
             return await self._http.request(method, target, content=content, headers=headers)
         except httpx.TransportError as error:
@@ -66,7 +66,7 @@ class Api:
 
 
 class RemoteChat(Chat):
-    """A chat that has its log written by an API. Presence stays here, with the connections that it is about."""
+    """A chat that has its log written by an API. Presence stays here, beside the connections."""
 
     def __init__(self, store: Store, tokens: Tokens, clock: Clock, settings: Settings, api: Api) -> None:
         super().__init__(store, tokens, clock, settings)
@@ -81,13 +81,14 @@ class RemoteChat(Chat):
 
 
 def forward_requests(app: Starlette, api: Api, settings: Settings) -> None:
-    """Forward to the API what does not concern connections: log-ins, history, and all requests about rooms."""
+    """Forward all requests to the API that do not concern a socket: log-ins, history, commands by POST."""
 
     async def forward(request: Request) -> Response:
         check_room(request.path_params.get("room", "room"))  # such as "..", which would lead elsewhere
         headers = [(name, value) for name, value in request.headers.raw if name in FORWARDED]
-        senders = [*request.headers.getlist("x-forwarded-for"), request.client.host if request.client else "unknown"]
-        headers.append((b"x-forwarded-for", ", ".join(senders).encode("latin-1")))
+        sender = request.client.host if request.client else "unknown"
+        senders = ", ".join([*request.headers.getlist("x-forwarded-for"), sender])
+        headers.append((b"x-forwarded-for", senders.encode("latin-1")))
         target = f"{request.url.path}?{urlencode(request.query_params.multi_items())}"
         response = await api.forward(request.method, target, await read_body(request, settings), headers)
         returned = {name: value for name, value in response.headers.items() if name in RETURNED}
@@ -96,4 +97,4 @@ def forward_requests(app: Starlette, api: Api, settings: Settings) -> None:
     routes: list[BaseRoute] = [post("/login", Purpose.UPKEEP, forward)]
     routes += [post(f"/rooms/{{room}}/{command}", Purpose.SEND, forward) for command in COMMANDS]
     routes += [get("/rooms/{room}/history", Purpose.RECEIVE, forward)]
-    app.router.routes[:0] = routes
+    app.router.routes = [*routes, *app.router.routes]  # the first route that matches is used

@@ -41,7 +41,8 @@ def main(
     """Host one chat over one transport, as a serverless function."""
     with ExitStack() as stack:
         try:
-            row, limits = transports.find(transport), profiles.find(profile)
+            row = transports.find(transport)
+            limits = profiles.find(profile)
             limits = replace(
                 limits,
                 max_duration_s=max_duration or limits.max_duration_s,
@@ -49,7 +50,8 @@ def main(
                 concurrency=concurrency or limits.concurrency,
             )
             url = shared_store(store, limits, stack)
-            options, port = shlex.split(server_options), port or free_port()
+            options = shlex.split(server_options)
+            port = port or free_port()
             webhook = webhook_of(options, port)
             pids = {"api": os.getpid()} | (start_push_service(stack, webhook) if row.needs_push_service else {})
             os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
@@ -77,9 +79,13 @@ async def _host(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if attached:
-        loop.add_reader(STDIN, lambda: None if os.read(STDIN, 4096) else stop.set())
 
+    def on_input() -> None:
+        if not os.read(STDIN, 4096):
+            stop.set()
+
+    if attached:
+        loop.add_reader(STDIN, on_input)
     async with hosting(command, limits, port=port, facts=facts) as (address, renew):
         loop.add_signal_handler(signal.SIGHUP, renew)
         facts |= push_service_address(pids)

@@ -1,9 +1,9 @@
-"""The client of one request, as the edge has it, and the platform's own responses to it, when no function gives one.
+"""The client of one request, as the edge sees it, and the platform's own responses, for when no function responds.
 
-Teaches that a response which has begun can no longer be replaced, only broken off. ASGI has no message for that: our
+Teaches that a response that has begun can no longer be replaced, only aborted. ASGI has no message for that: our
 protocols add the transport's `abort` to the scope, as an extension. And that a client of a serverless app must be ready
-for responses that the app never wrote: a status, an error code, and a page that is not JSON. Codes and statuses are
-those of https://vercel.com/docs/errors, but for 429, which Vercel hides.
+for responses that the app has not written: a status, an error code, and a page that is not JSON. Codes and statuses are
+those of https://vercel.com/docs/errors, except for 429, which Vercel hides.
 """
 
 import secrets
@@ -46,13 +46,13 @@ class Client:
         self.scope = scope
         self.receive = receive
         self._send = send
-        self._abort = scope["extensions"].pop(ABORT)  # a scope that kept it would be garbage only a collector finds
+        self._abort = scope["extensions"].pop(ABORT)  # otherwise scope and transport would form a reference cycle
         self.is_socket: bool = scope["type"] == "websocket"
         self.has_responded = False
 
     @property
     def target(self) -> bytes:
-        """The request's target as it came: path and query."""
+        """The request's target, unchanged: path and query."""
         path: bytes = self.scope["raw_path"]
         query: bytes = self.scope["query_string"]
         return path + b"?" + query if query else path
@@ -90,7 +90,7 @@ class PlatformError(NamedTuple):
 
 
 class Refused(Exception):
-    """A request that no function gets to see, because of this error."""
+    """A request that reaches no function, because of this error."""
 
     def __init__(self, error: PlatformError) -> None:
         super().__init__(error.code)

@@ -1,7 +1,7 @@
 """The instances of one function: added on demand, frozen when idle, reaped when idle for long.
 
-Teaches why nothing may be kept in memory: there is no affinity. Any instance that is not full may get the next
-request of the same client, and the one that it talked to before may be frozen, or gone.
+Teaches why a function may keep nothing in memory: there is no affinity. Any instance that is not full may get the next
+request of a client, and the instance that served the last one may be frozen or gone.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ GRACE_S = 0.5  # between asking a reaped instance to end, and killing it
 
 
 class Throttled(Exception):
-    """Every instance that there may be is busy."""
+    """All instances are busy, and the profile allows no further one."""
 
 
 class PooledInstance:
     """An instance in the pool. assigned: its invocations; serving: those of them that it serves already.
 
-    retired: it takes no more invocations, and is killed when those that it has are over. ending: that has begun.
+    retired: it gets no more invocations, and is killed when its last one is over. ending: it is being killed.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -73,15 +73,15 @@ class Fleet:
             self._release(pooled)
 
     def stop(self, pooled: PooledInstance) -> None:
-        """Retire an instance; one that has no other invocation stops where it is, before it can notice anything."""
+        """Retire an instance; if it has no other invocation, freeze it, so that its code notices nothing."""
         self._retire(pooled)
         if pooled.assigned == 1:
             pooled.instance.freeze()
 
     def renew(self) -> None:
-        """Let no instance take another invocation: the next are of the version that lies on disk now.
+        """Retire all instances: further invocations get new ones, of the version that is on disk now.
 
-        Those that serve go on to the end of what they have, as on Vercel, where each deployment keeps its instances.
+        Running invocations go on to their end, as on Vercel, where each deployment keeps its instances.
         """
         for pooled in list(self._pool):
             if not pooled.retired:
@@ -132,16 +132,18 @@ class Fleet:
 
     @contextmanager
     def _metered(self, pooled: PooledInstance) -> Iterator[None]:
-        """Bill an invocation for as long as the block lasts; an instance is busy from its first to its last."""
+        """Bill an invocation for as long as the block lasts; an instance is busy while it serves at least one."""
         self._meter.invocations += 1
         self._meter.serving.change(1)
-        self._meter.busy.change(pooled.serving == 0)
+        if pooled.serving == 0:
+            self._meter.busy.change(1)
         pooled.serving += 1
         try:
             yield
         finally:
             pooled.serving -= 1
-            self._meter.busy.change(-(pooled.serving == 0))
+            if pooled.serving == 0:
+                self._meter.busy.change(-1)
             self._meter.serving.change(-1)
 
     def _retire(self, pooled: PooledInstance) -> None:
@@ -163,7 +165,7 @@ class Fleet:
         task.add_done_callback(self._ending.discard)
 
     async def _terminate(self, pooled: PooledInstance, grace_s: float) -> None:
-        """End an instance; until it is dead it counts among those that there may be."""
+        """End an instance; it counts towards the limit of instances until it is dead."""
         await pooled.instance.end(grace_s)
         self._pool.remove(pooled)
         self._meter.alive.change(-1)

@@ -1,9 +1,9 @@
 """A serverless host on one port of this machine: each request gets an instance, for as long as a profile allows.
 
-Teaches what stands between a client and a function: an edge that keeps connections open, divides each into invocations,
-and sends its own error responses when functions are late, too many or dead. What crosses the wire: HTTP/1.1 and, if the
-profile has them, WebSockets; `GET /host/stats` is the bill, `GET /stats` the counters of the edge. Leaves out TLS,
-regions and queues: no request waits for an instance.
+Teaches what stands between a client and a function: an edge that keeps connections open, makes an invocation of each
+request, and sends its own error responses when functions are late, too many or dead. What crosses the wire: HTTP/1.1
+and, if the profile has them, WebSockets; `GET /host/stats` is the bill, `GET /stats` the counters of the edge. Leaves
+out TLS, regions and queues: no request waits for an instance.
 """
 
 import asyncio
@@ -56,11 +56,13 @@ class Host:
         try:
             body = await self._receive(client)
             self.edge.count_request(scope["raw_path"])
-            if (own := self._own_response(client)) is not None:
+            own = self._own_response(client)
+            if own is not None:
                 await client.respond(own)
             else:
                 opens_socket = client.is_socket and self._profile.websockets
-                self._meter.upgrades_ignored += client.is_socket and not opens_socket  # RFC 9110 section 7.8
+                if client.is_socket and not opens_socket:  # RFC 9110 section 7.8 allows to ignore an upgrade
+                    self._meter.upgrades_ignored += 1
                 with self.edge.wire.busy():
                     await self._invoke(Invocation(client, body, opens_socket, self.edge.count_command))
         except platform.Refused as refusal:
@@ -71,7 +73,7 @@ class Host:
     async def _receive(self, client: Client) -> bytes:
         """Return a request's whole body; raises Refused, or ClientDisconnect if it ends early."""
         if client.is_socket:
-            await client.receive()  # the start of every socket
+            await client.receive()  # "websocket.connect"
             return b""
         body = bytearray()
         async for chunk in Request(client.scope, client.receive).stream():
@@ -117,10 +119,9 @@ class Host:
     async def _within_limit(self, invocation: Invocation, pooled: PooledInstance) -> list[Message]:
         """Let an instance respond until the maximum duration; return the end of its response, still to be sent.
 
-        An instance that takes longer is stopped, and the invocation ended without it.
-
-        AWS Lambda resets the environment of an invocation that has timed out. So the instance gets no signal before,
-        and the connection to it is closed only once it is stopped.
+        An instance that takes longer is stopped, and the host ends the invocation. As with AWS Lambda, which resets the
+        environment of an invocation that has timed out, the instance gets no warning: its connection is closed only
+        when it has been stopped.
         """
         running = asyncio.create_task(invocation.run(pooled.instance.port))
         try:
@@ -140,13 +141,15 @@ class Host:
         return []
 
     async def _cut(self, client: Client) -> None:
-        """Send the platform's error in place of a response, or break off one that has begun."""
+        """Send the platform's error instead of a response, or abort a response that has begun."""
         if not client.has_responded:
             self._meter.timeouts += 1
             await client.respond(platform.page(platform.TIMEOUT))
             return
-        self._meter.cut_sockets += client.is_socket
-        self._meter.cut_streams += not client.is_socket
+        if client.is_socket:
+            self._meter.cut_sockets += 1
+        else:
+            self._meter.cut_streams += 1
         await client.cut()
 
 
@@ -166,7 +169,8 @@ async def hosting(
     function has a new version. Raises OSError if the port is taken.
     """
     require_free(LOOPBACK, port)
-    meter, descriptors = Meter(), DescriptorLimit()
+    meter = Meter()
+    descriptors = DescriptorLimit()
     asyncio.get_running_loop().set_exception_handler(descriptors.handle_exception)
     fleet = Fleet(lambda: Instance(module_args, env or {}), profile, meter, rng or random.Random())
     host = Host(fleet, profile, meter, facts or {})

@@ -1,7 +1,7 @@
 """One instance of a function: a real process, so that its start, its memory and its end are real.
 
-Teaches what "frozen" means: between invocations the process is stopped (SIGSTOP), and nothing in it moves: no timer, no
-background task, no reply to anything that was sent to it. The clock goes on, so it wakes into the future.
+Teaches what "frozen" means: between invocations the process is stopped (SIGSTOP), and nothing in it runs: no timer, no
+background task, no response. The clock goes on meanwhile, so after the thaw all deadlines may have passed.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from servers.deploy.child_process import READY_S, ChildFailed
 class Instance:
     """A child of the host. port: where it listens, once `ready`.
 
-    It has a process group of its own: should the host be killed, the kernel finds the group orphaned and wakes and
-    hangs up even frozen processes (POSIX, "orphaned process group"); their closed standard input could not.
+    It has a process group of its own: if the host is killed, the kernel continues and ends even frozen processes of the
+    orphaned group (POSIX, "orphaned process group"). A frozen process could not notice its closed standard input.
     """
 
     def __init__(self, module_args: Sequence[str], env: Mapping[str, str]) -> None:
@@ -46,7 +46,7 @@ class Instance:
 
     @property
     def cpu_s(self) -> float:
-        """CPU time that the process has used so far; of one that has ended, what was noted last."""
+        """CPU time that the process has used so far; of an ended process, the last value that was read."""
         self._note_cpu()
         return self._cpu_s
 
@@ -61,7 +61,7 @@ class Instance:
             return True
 
     def freeze(self) -> None:
-        """Stop the process where it is, and note what it has used."""
+        """Stop the process where it is, and note the CPU time that it has used."""
         self._signal(signal.SIGSTOP)
         self._note_cpu()
 
@@ -101,10 +101,11 @@ class Instance:
         """Read the clock that Linux keeps for each process, ended threads included (clock_getcpuclockid(3))."""
         if self._process is not None and not self.ended:
             with suppress(OSError):
-                self._cpu_s = time.clock_gettime(~self._process.pid << 3 | 2)
+                clock_id = ~self._process.pid << 3 | 2  # as clock_getcpuclockid computes it
+                self._cpu_s = time.clock_gettime(clock_id)
 
     def _signal(self, number: signal.Signals) -> None:
-        """Send a signal; asyncio's `send_signal` would reap an ended process, for which asyncio's watcher waits."""
+        """Send a signal with os.kill: asyncio's `send_signal` would reap a process for which its watcher waits."""
         with suppress(ProcessLookupError):  # it has ended by itself, which the next invocation will notice
             if self._process is not None and self._process.returncode is None:
                 os.kill(self._process.pid, number)

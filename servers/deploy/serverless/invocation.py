@@ -1,8 +1,8 @@
 """One invocation: a request goes to an instance, and its response comes back.
 
-Teaches what a function does not notice. It receives the whole request at once, and does not learn that the client has
-closed the connection: it works, and is billed, to its end. Only the end of a WebSocket ends both. Headers about one
-connection ("hop by hop", RFC 9110 section 7.6.1), and those of a WebSocket's handshake, are not passed on.
+Teaches what a function does not notice. It receives the whole request at once, and is not notified when the client
+closes the connection: it works, and is billed, to its end. Only the end of a WebSocket is passed on, both ways. Headers
+about one connection ("hop by hop", RFC 9110 section 7.6.1), and those of a WebSocket's handshake, are not passed on.
 """
 
 import asyncio
@@ -23,14 +23,13 @@ HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
 EXPECT = b"expect"
-"""Meant for each server on the way (RFC 9110 section 10.1.1), but met: the host has received the whole body by then."""
+"""Not passed on either: it announces a body (RFC 9110 section 10.1.1), which the host has received by then."""
 
 ABNORMAL_CODE = 1006
 NO_CODE = 1005
 NORMAL_CODE = 1000
 READ_BYTES = 65_536
-CLOSE_S = 1.0
-"""How long an instance may take to respond to a client's goodbye."""
+CLOSE_S = 1.0  # how long an instance may take to respond to a client's goodbye
 
 
 class FunctionFailed(Exception):
@@ -42,7 +41,7 @@ class Invocation:
     """One fully received request, and how to relay it.
 
     on_command: called for each message on its socket but the first, which joins a room.
-    opens_socket: whether it is passed on as a WebSocket.
+    opens_socket: whether the request is passed on as a WebSocket.
     """
 
     client: Client
@@ -53,21 +52,23 @@ class Invocation:
     async def run(self, port: int) -> list[Message]:
         """Relay the request to the instance on a port, and its response; return the messages that end it. Waits.
 
-        The client gets them when the instance is free again: it may send its next request as soon as it has them.
-
-        Raises FunctionFailed, and Refused for a request that no instance could get.
+        They are sent when the instance is free again: the client may send its next request as soon as it has them.
+        Raises FunctionFailed, and Refused for a malformed request.
         """
         try:
-            return await (self._relay_socket(port) if self.opens_socket else self._relay_response(port))
+            if self.opens_socket:
+                return await self._relay_socket(port)
+            return await self._relay_response(port)
         except h11.LocalProtocolError as error:  # such as a control character in a header
             raise Refused(BAD_REQUEST) from error
         except (OSError, h11.RemoteProtocolError, InvalidHandshake, EOFError) as error:
             raise FunctionFailed(f"instance on port {port}: {type(error).__name__}: {error}") from error
 
     async def _relay_response(self, port: int) -> list[Message]:
-        """Pass a response on as it comes; return what came with its end."""
+        """Pass a response on as it comes; return the messages that came together with its end."""
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
-        function, held = h11.Connection(h11.CLIENT), list[Message]()
+        function = h11.Connection(h11.CLIENT)
+        held: list[Message] = []
         try:
             for part in (self._head(), h11.Data(data=self.body), h11.EndOfMessage()):
                 writer.write(function.send(part) or b"")
@@ -88,7 +89,7 @@ class Invocation:
             await self.client.send(message)
 
     def _head(self) -> h11.Request:
-        """Return the request's head as the instance gets it, which ends the connection after its response."""
+        """Return the request's head for the instance, which closes the connection after its response."""
         method = self.client.scope.get("method", "GET")  # a WebSocket's handshake, which this host ignores, is a GET
         headers = [header for header in passed_on(self.client.scope["headers"]) if header[0] != b"content-length"]
         own = [(b"content-length", b"%d" % len(self.body)), (b"connection", b"close")]
@@ -152,7 +153,8 @@ class Invocation:
         try:
             while True:
                 data = await function.recv()
-                await self.client.send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
+                kind = "text" if isinstance(data, str) else "bytes"
+                await self.client.send({"type": "websocket.send", kind: data})
         except ConnectionClosed:
             code = function.close_code
         if code == ABNORMAL_CODE:
@@ -179,5 +181,5 @@ def passed_on(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
 
 
 def is_of_handshake(name: bytes) -> bool:
-    """Return whether a WebSocket's handshake has a header of its own of this name."""
+    """Return whether the handshake with the instance sets this header itself."""
     return name == b"host" or name.startswith(b"sec-websocket-")

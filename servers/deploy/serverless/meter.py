@@ -1,9 +1,9 @@
-"""What a provider bills, counted where the provider counts it, at the host; and the counters of `GET /stats`.
+"""The provider's bill, counted at the host, as the provider counts it; and the counters of `GET /stats`.
 
 Teaches the difference between three meters: how often a function is called, how long its calls last, and how much CPU
 time they use. A held long poll is one call that lasts many seconds and uses hardly any CPU time. The counters are kept
-at the edge, too, since an instance's own are lost with it; they leave out what only the function knows: how many events
-a response held, and what it published.
+at the edge, since those of an instance are lost when it ends. They leave out what only the function can count: the
+events in a response, and the events that it has published.
 """
 
 import time
@@ -34,15 +34,16 @@ class TimeIntegral:
 
     def change(self, by: int) -> None:
         """Change the number by this much, from now on."""
-        self._seconds, self._since_s = self.seconds, self._clock_s()
+        self._seconds = self.seconds
+        self._since_s = self._clock_s()
         self.number += by
 
 
 @dataclass(slots=True)
 class Meter:
-    """invocations: calls that reached an instance. serving, busy, alive: seconds of invocations, of instances that have
-    at least one, of instances. A provider that bills an instance from its first invocation to its last bills `busy`;
-    with a concurrency of 1 that is `serving`.
+    """invocations: calls that reached an instance. Seconds, summed up: `serving` of all invocations, `busy` of the
+    instances while they serve at least one, `alive` of all instances. A provider that bills an instance while it serves
+    bills `busy`; with a concurrency of 1 that equals `serving`.
 
     timeouts: late responses, replaced by an error. cut_streams and cut_sockets: cut by the maximum duration.
     throttled: refused because all instances were busy. upgrades_ignored: handshakes that the host does not support.
@@ -66,7 +67,7 @@ class Meter:
     failures: int = 0
 
     def as_dict(self, memory_gb: float, living_cpu_s: float) -> dict[str, Any]:
-        """Return all counts; given what an instance is billed for, and the CPU time of those that live."""
+        """Return all counts. memory_gb: billed for each instance; living_cpu_s: CPU time of the live instances."""
         busy_s = self.busy.seconds
         counts = {field.name: getattr(self, field.name) for field in fields(self) if field.type is int}
         return {
@@ -114,7 +115,8 @@ class EdgeCounters:
 
     def count_response(self, last_bytes: bytes) -> None:
         """Count a response that was a page without events."""
-        self.empty_answers += last_bytes.endswith(EMPTY_PAGE)
+        if last_bytes.endswith(EMPTY_PAGE):
+            self.empty_answers += 1
 
     def count_command(self) -> None:
         self.command_frames += 1

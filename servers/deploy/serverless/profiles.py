@@ -1,7 +1,7 @@
 """What a serverless host promises and forbids, as data: `profiles.toml` has a dated table for each kind of host.
 
-Teaches that "serverless cannot do WebSockets" is a statement about a year. What stays is a bounded lifetime, no
-affinity, and memory that nobody else sees. Leaves out prices: the cost model knows them.
+Teaches that "serverless cannot do WebSockets" is true only for some years. What stays true: lifetimes are bounded,
+requests have no affinity, and instances share no memory. Leaves out prices, which are in the cost model.
 """
 
 import tomllib
@@ -14,10 +14,10 @@ from pathlib import Path
 class Profile:
     """One kind of serverless host.
 
-    as_of: when this was so. known: first hand if the vendor's own text was read, else second hand. max_duration_s: an
-    invocation is ended after it. concurrency: invocations that one instance serves at the same time. memory_gb: what an
-    instance is billed for. idle_s: how long an instance without an invocation is kept. sources: where it is documented;
-    assumed: values that no source gives.
+    as_of: the date of these values. known: first hand if the vendor's own text was read, else second hand.
+    max_duration_s: after it, an invocation is ended. concurrency: invocations that one instance serves at the same
+    time. memory_gb: the memory for which an instance is billed. idle_s: how long an instance without an invocation is
+    kept. sources: where the values are documented; assumed: values without a source.
     """
 
     name: str
