@@ -19,8 +19,7 @@ from clients.http_session import TEMPORARY_STATUSES, ServerTimings, retry_after_
 from servers.addresses import may_use_proxy
 from servers.core.wire import Ack, Join, Page, Refusal, ServerFrame, Snapshot, SocketCommand, decode_frame, encode
 
-CLOSE_S = 1.0
-"""How long the closing handshake may take; after that the connection is cut."""
+CLOSE_S = 1.0  # how long the closing handshake may take; after that the connection is cut
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
 REFUSALS = range(4400, 4500)
 

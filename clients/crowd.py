@@ -24,8 +24,7 @@ TYPING_S = 1.2
 READ_SHARE = 0.3
 """The part of the others' messages that a scripted user marks as read: receipts appear, but not too many to follow."""
 
-GIVE_UP_S = 40.0
-"""Longer than a lease: a crashed user's name stays taken until its lease ends."""
+GIVE_UP_S = 40.0  # longer than a lease: a crashed user's name stays taken until its lease ends
 
 
 async def run_crowd(transport: str, server: str, room: str, people: int, every_s: float) -> None:
@@ -44,19 +43,13 @@ async def run_user(transport: str, server: str, room: str, name: str, every_s: f
 
     def pause_s(error: Exception) -> float | bool:
         """Return the pause before the next log-in, or False if a retry cannot help."""
-        return backoff.next_s() if may_pass(error) else False
+        is_name_taken = isinstance(error, Refused) and error.code == "name_taken"
+        return backoff.next_s() if is_name_taken or isinstance(error, ConnectionLost) else False
 
     retry = stamina.retry(on=pause_s, attempts=None, timeout=GIVE_UP_S)
     async with await retry(log_in)(transport, server, room, name) as session, asyncio.TaskGroup() as tasks:
         tasks.create_task(write(session, every_s))
         tasks.create_task(read(session))
-
-
-def may_pass(error: Exception) -> bool:
-    """Return whether a later log-in may succeed."""
-    if isinstance(error, Refused):
-        return error.code == "name_taken"
-    return isinstance(error, ConnectionLost)
 
 
 async def write(session: ChatSession, every_s: float) -> None:

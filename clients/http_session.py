@@ -31,8 +31,7 @@ SPEAKS_HTTP2 = find_spec("h2") is not None
 SETTINGS_MAX = 100  # frames during a request, each of which must be acknowledged: servers send one or two
 NO_HEADERS: Mapping[str, str] = {}
 NOT_MODIFIED = 304
-TEMPORARY_STATUSES = frozenset((408, 425, 429))
-"""Statuses with which a proxy refuses a request that may succeed later."""
+TEMPORARY_STATUSES = frozenset((408, 425, 429))  # statuses with which a proxy refuses a request that may succeed later
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,7 @@ from clients.terminal_screens import Screen
 from servers.core.wire import Event, Kind
 from servers.transports import Transport
 
-RENEW_S = 3.0
-"""After how long a notice is renewed: less than its lifetime on a server, which is 5 s by default."""
+RENEW_S = 3.0  # after how long a notice is renewed: less than its lifetime on a server, which is 5 s by default
 
 
 @dataclass(slots=True)
@@ -48,9 +47,7 @@ class TypingNotices:
 
 TYPING_CHECK_S = 0.25
 READ_CHECK_S = 1.0
-OUTBOX_MAX = 100
-"""Lines that may wait to be sent; after that many, the next line is read only when one has been sent."""
-
+OUTBOX_MAX = 100  # lines that may wait to be sent; after that many, the next line is read only when one has been sent
 HELP = (
     "/who  who is here, and who was",
     "/quit  leave, as does Ctrl-D",

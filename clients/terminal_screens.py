@@ -17,9 +17,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from clients.terminal import STYLE
 
-REDRAW_S = 0.25
-"""How often the toolbar is drawn again; prompt_toolkit writes only what has changed."""
-
+REDRAW_S = 0.25  # how often the toolbar is drawn again; prompt_toolkit writes only what has changed
 Drawing = Callable[[], StyleAndTextTuples]
 
 

@@ -38,10 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Host:
-    """The edge in front of one function, an ASGI application. Close the fleet when done.
-
-    facts: added to /stats.
-    """
+    """The edge in front of one function, an ASGI application. Close the fleet when done. facts: added to /stats."""
 
     def __init__(self, fleet: Fleet, profile: Profile, meter: Meter, facts: Mapping[str, Any]) -> None:
         self._fleet = fleet
