@@ -1,5 +1,5 @@
-// One message, four lanes: the page around them. It writes to all lanes at once, and shows the latency of each. Opened
-// with `?tour`, it begins with the tour; with `?quiet`, as the second window is, it sends nothing automatically.
+// The demo's page: it sends each message to all lanes at once, and shows the latency of each lane. With `?tour` it
+// begins with the tour; with `?quiet`, as in the second window, it sends nothing automatically.
 
 import { $ } from "./dom.js";
 import { Controls } from "./page/controls.js";
@@ -12,14 +12,14 @@ import { Tour } from "./page/tour.js";
 
 const query = new URLSearchParams(location.search);
 
-/** Send a message that somebody wrote by hand, and announce when each lane has seen it. */
+/** Send a message that the user wrote, and announce when each lane has seen it. */
 async function send(lanes, text) {
   const arrivals = (await lanes.send(text)).filter(({ latencyMs }) => latencyMs !== undefined);
   const latencies = arrivals.map(({ label, latencyMs }) => `${label} after ${duration(latencyMs)}`);
   if (latencies.length) announce(`Seen: ${listed(latencies)}`);
 }
 
-/** Let key P and a button change to present mode: without the controls, and with larger lanes, for a projector. */
+/** Let key P and a button switch present mode on or off: larger lanes without the controls, for a projector. */
 function enablePresenting() {
   const change = () => document.body.classList.toggle("is-presenting");
   $("present").onclick = change;
@@ -69,5 +69,5 @@ async function start() {
   else if (!query.has("quiet")) await intro.run();
 }
 
-addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // its lanes may have ended meanwhile
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // by Back: its lanes may have ended
 attempt(start);

@@ -1,10 +1,9 @@
-// The chat in the browser: one user, one room, over the transport that this page's own server speaks.
+// The chat in the browser: one user, one room, over the transport of this page's own server.
 //
-// Opened by itself, it asks for a name; reloaded, it goes on in the same name, and leaves when it is closed. After the
-// browser's Back button, it goes on where it was. Within the demo it is a lane: the page around it sends the user's
-// name and what they write, and receives which message was seen when. Only the page that has this one in a frame may do
-// that, and only from an origin that the server states in `/health`: whoever wrote the link that opened this page must
-// not choose who controls it.
+// Opened by itself, the page asks for a name. Reloaded, or restored by the browser's Back button, it continues as the
+// same user; closed, it leaves the room. Within the demo it is a lane: the page around it sends the user's name and
+// messages, and gets a report of each message that was seen. Only the page that has this one in a frame may do that,
+// and only from an origin that the server states in `/health`: a link to this page must not decide who controls it.
 
 import { ChatSession } from "./chat/conversation.js";
 import { NoWebSocket } from "./chat/errors.js";
@@ -18,11 +17,11 @@ import { showWebSockets, WaitingRequests, watchPolicy } from "./lane/notice.js";
 import { RoomWindow } from "./lane/room_window.js";
 
 // Storage is per origin, which is the server's: no other page can read a token.
-const NAME = "name"; // of this window's user, for as long as it is open
+const NAME = "name"; // the key of this window's user, for as long as the window is open
 const tokenKey = (name) => `token of ${name}`;
 const isFramed = parent !== window;
 const options = { pollMs: 2000, pushService: {} };
-const commands = {}; // kind of message -> what to do
+const commands = {}; // kind of message -> the function that carries it out
 let demo = ""; // the origin of the page around this one, once it has sent a message
 
 const postToDemo = (message) => demo && parent.postMessage(message, demo);
@@ -62,8 +61,8 @@ async function chat(server, { name, token, room = "lobby", colour }) {
       view?.show();
     },
   });
-  addEventListener("pagehide", () => session.suspend()); // without it, as in some frames, the lease expires
-  addEventListener("pageshow", ({ persisted }) => persisted && session.resume()); // by the Back button
+  addEventListener("pagehide", () => session.suspend()); // some frames get no such event: then the lease expires
+  addEventListener("pageshow", ({ persisted }) => persisted && session.resume()); // after the Back button
   await session.start(name, token);
   if (!isFramed) {
     sessionStorage.setItem(NAME, name);
@@ -98,7 +97,7 @@ function commandsOf(session, view, diagram) {
   };
 }
 
-/** Be a lane of the page around this one, if it belongs to an origin that the server states. */
+/** Be a lane of the page around this one, if that page's origin is one that the server states. */
 function beLane(server) {
   commands.start = (user) => {
     delete commands.start;
@@ -110,10 +109,10 @@ function beLane(server) {
     demo = origin;
     commands[data.kind]?.(data);
   });
-  parent.postMessage({ kind: "loaded" }, "*"); // which gives away nothing
+  parent.postMessage({ kind: "loaded" }, "*"); // to any origin: it contains no secret
 }
 
-/** Be a chat by itself: reloaded, of the same user. A second window of that name belongs to them too. */
+/** Be a chat by itself. After a reload, and in a second window with the same name, it belongs to the same user. */
 function beWindow(server) {
   document.body.classList.add("is-window");
   $("text").placeholder = "Write a message";

@@ -1,15 +1,15 @@
-// What the modules of a page share: how to find, make and change parts of the document.
+// Functions that all modules of a page share, to find, make and change parts of the document.
 
 export const $ = (id) => document.getElementById(id);
 
-/** Return a new HTML element, with these properties and children: elements or text, which is never markup. */
+/** Return a new HTML element with properties and children. A child is an element or a text, never markup. */
 export const element = (name, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
   return made;
 };
 
-/** The same, of SVG, with attributes. */
+/** Return a new SVG element with attributes and children. */
 export const svg = (name, attributes = {}, ...children) => {
   const made = setAttributes(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
   made.append(...children);
@@ -26,7 +26,7 @@ export const setText = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
 
-/** Return a function that calls `draw` with the next frame, once, however often it is called before. */
+/** Return a function that schedules `draw` for the next frame; several calls before that frame draw once. */
 export const oncePerFrame = (draw) => {
   let isDue = false;
   return () => {

@@ -1,20 +1,22 @@
-// Figures, and how they are written.
+// How figures are written: durations, bytes, counts and lists.
 
 export const duration = (ms) => {
   if (!Number.isFinite(ms)) return "–";
   if (ms < 9.95) return `${ms.toFixed(1)} ms`;
-  return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 9995 ? 2 : 1)} s`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(ms < 9995 ? 2 : 1)} s`;
 };
 
 export const bytes = (count) => {
   if (count < 1000) return `${count} B`;
-  return count < 1e6 ? `${(count / 1000).toFixed(count < 9950 ? 1 : 0)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+  if (count < 1e6) return `${(count / 1000).toFixed(count < 9950 ? 1 : 0)} kB`;
+  return `${(count / 1e6).toFixed(1)} MB`;
 };
 
-/** Return the middle of the values; NaN of none. */
+/** Return the median of the values; NaN if there are none. */
 export const median = (values) => {
   const sorted = values.toSorted((one, other) => one - other);
-  const middle = sorted.length >> 1;
+  const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 

@@ -1,5 +1,5 @@
-// The pauses between attempts to reach a server again: exponential back-off with full jitter. The twin of
-// clients/backoff.py, which says why the whole pause is random.
+// The pauses between attempts to reconnect: exponential back-off with full jitter. As in clients/backoff.py, which says
+// why the whole pause is random.
 
 const FIRST_MS = 100;
 const MAX_MS = 5000;

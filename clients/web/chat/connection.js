@@ -1,10 +1,10 @@
-// One client's connection to its server: plain HTTP, of which each transport's module changes what differs. The twin of
-// clients/connection.py.
+// A client's connection to its server. The base class uses plain HTTP; each transport's module overrides what differs.
+// As in clients/connection.py.
 
 export class ChatConnection {
-  static holdsRequest = false; // true: while it reads, it takes one of the browser's HTTP connections
+  static holdsRequest = false; // true: reading occupies one of the browser's HTTP connections
 
-  /** options.pollMs: the interval of a polling client, of which the first time only a random phase is slept. */
+  /** options.pollMs: the interval of a polling client; its first pause is a random part (`phase`) of it. */
   constructor(http, options) {
     this.http = http;
     this.options = options;

@@ -1,9 +1,9 @@
-// One user's chat session over any transport: the part of a client that never differs. The twin of
+// One user's chat session over any transport: the part of a client that is the same for all. As in
 // clients/conversation.py.
 //
 // A lost connection costs time and nothing else: a command is repeated under the same client_id until it is
 // acknowledged, and reading continues after the cursor. Messages are sent one after the other, so that they keep
-// their order. A page that the browser keeps for its Back button (back-forward cache) is such a lost connection, too.
+// their order. A page in the browser's back-forward cache has lost its connection in the same way.
 
 import { Backoff } from "./backoff.js";
 import { ConnectionLost } from "./errors.js";
@@ -19,7 +19,7 @@ export class ChatSession {
   #outbox = Promise.resolve();
   #suspension = new AbortController();
   #resumed = Promise.resolve();
-  #backoff = new Backoff(); // a connection that opens and brings nothing has not succeeded
+  #backoff = new Backoff(); // reset by a page only: a connection that opens and then brings no page has failed
 
   /** onEvents(events): new events, in order, each once. onConnection(): `connected` has changed. onLost(error): an
    * attempt has failed, and is repeated. */
@@ -62,7 +62,7 @@ export class ChatSession {
     return this.#post({ type: "mark_read", up_to: upTo });
   }
 
-  /** Leave, and release the connection, since the page is hidden: for good, or until `resume`. */
+  /** Leave, and release the connection, since the page is hidden: for ever, or until `resume`. */
   suspend() {
     ({ promise: this.#resumed, resolve: this.resume } = Promise.withResolvers());
     this.#suspension.abort();
@@ -85,7 +85,7 @@ export class ChatSession {
     if (this.inbox.lostLog) {
       const snapshot = await this.#retry(() => this.connection.open(null));
       this.#enter(snapshot);
-      events = snapshot.messages; // of the new log, so none of them has been delivered yet
+      events = snapshot.messages; // they belong to the new log: none has been delivered yet
     }
     this.view.apply(events, performance.now());
     if (events.length) this.onEvents(events);
@@ -104,7 +104,7 @@ export class ChatSession {
     this.onConnection();
   }
 
-  /** Try until it works, or is refused for good. */
+  /** Repeat `attempt` until it succeeds; raises its error if a retry cannot help. */
   async #retry(attempt, backoff = new Backoff()) {
     for (;;) {
       try {

@@ -1,4 +1,4 @@
-// The two ways in which a request to a server fails. The twin of clients/errors.py.
+// The two ways in which a request to a server fails. As in clients/errors.py.
 
 const RETRY_AFTER_MAX_MS = 60_000; // however long the server asks for
 
@@ -12,7 +12,7 @@ class ClientError extends Error {
 /** The connection is lost: a later attempt may succeed, after `retryAfterMs` if the server states that. */
 export class ConnectionLost extends ClientError {}
 
-/** The server responds over HTTP, but no WebSocket is opened: a later attempt may be let through by the network. */
+/** The server responds over HTTP, but no WebSocket can be opened: the network may allow a later attempt. */
 export class NoWebSocket extends ConnectionLost {}
 
 /** The server refused: `code` for programs, `message` for people. */
@@ -23,6 +23,6 @@ export class Refused extends ClientError {
   }
 }
 
-/** Return the error that a refusal stands for: what is unavailable now may be available later. */
+/** Return the error that a refusal stands for; `unavailable` is temporary, so it counts as a lost connection. */
 export const refused = ({ error, detail, retry_after_s: retryAfterS }) =>
   error === "unavailable" ? new ConnectionLost(detail, retryAfterS) : new Refused(error, detail, retryAfterS);

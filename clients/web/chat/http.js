@@ -1,15 +1,15 @@
-// What every client does over plain HTTP: log in, join, read, send heartbeats and commands. The twin of
+// What every client does over plain HTTP: log in, join, read, send heartbeats and commands. As in
 // clients/http_session.py.
 //
-// Two things go wrong: the server refuses, or the connection is lost. `onTraffic(direction, about, data)` is called for
-// everything that crosses the wire, "up" or "down", so that it can be drawn.
+// A request fails in one of two ways: the server refuses, or the connection is lost. For everything that crosses the
+// wire, `onTraffic(direction, about, data)` is called, with "up" or "down", so that it can be drawn.
 
 import { ConnectionLost, Refused, refused } from "./errors.js";
 import { formatCursor } from "./inbox.js";
 import { randomId } from "./random_id.js";
 import { RESPONSE_MS } from "./within.js";
 
-const TEMPORARY_STATUSES = [408, 425, 429]; // of a proxy, for a request that may succeed later
+const TEMPORARY_STATUSES = [408, 425, 429]; // a proxy's, for a request that may succeed later
 
 export class HttpSession {
   /** stated: what the server states in `/health`. heldMs, silenceMs: how long a held poll, and an open connection, may
@@ -34,7 +34,7 @@ export class HttpSession {
   }
 
   leave() {
-    return this.post({ type: "leave", connection: this.connection }, { keepalive: true }); // even as the page closes
+    return this.post({ type: "leave", connection: this.connection }, { keepalive: true }); // also while the page closes
   }
 
   post(command, options) {
@@ -74,12 +74,13 @@ export class HttpSession {
   }
 }
 
-/** Return a response's JSON. Raises Refused, or ConnectionLost for what may work later. */
+/** Return a response's JSON. Raises Refused, or ConnectionLost if a later attempt may succeed. */
 export async function decoded(response) {
-  const retryAfterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) says nothing
+  const retryAfterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) is ignored
   const data = await response.json().catch((error) => {
-    const isForGood = response.status >= 400 && response.status < 500 && !TEMPORARY_STATUSES.includes(response.status);
-    if (isForGood) throw new Refused("unavailable", `${response.url} responded with ${response.status}`);
+    const { status } = response;
+    const isPermanent = status >= 400 && status < 500 && !TEMPORARY_STATUSES.includes(status);
+    if (isPermanent) throw new Refused("unavailable", `${response.url} responded with ${response.status}`);
     throw new ConnectionLost(`${response.url}: ${error.message}`, retryAfterS);
   });
   if (response.ok) return data;

@@ -1,6 +1,6 @@
 // The inbox: pages go in, in any order and any number of times; new events come out in order, each once.
 //
-// The twin of clients/inbox.py. A cursor is {epoch, seq}; on the wire `<epoch>.<seq>`.
+// As in clients/inbox.py. A cursor is {epoch, seq}; on the wire `<epoch>.<seq>`.
 
 const EARLY_MAX = 256;
 
@@ -42,7 +42,8 @@ export class Inbox {
   #keep(page) {
     this.#furthest = Math.max(this.#furthest, page.next);
     const known = this.#early.get(page.after);
-    if (known ? page.next > known.next : this.#early.size < EARLY_MAX) this.#early.set(page.after, page);
+    const isWanted = known ? page.next > known.next : this.#early.size < EARLY_MAX;
+    if (isWanted) this.#early.set(page.after, page);
   }
 
   #advance(page) {

@@ -1,4 +1,4 @@
-/** Wait so many milliseconds, or until `signal` aborts. */
+/** Wait for `ms` milliseconds, or until `signal` aborts. */
 export const pause = (ms, signal) =>
   new Promise((resolve) => {
     const end = () => {

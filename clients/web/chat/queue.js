@@ -1,6 +1,6 @@
-// Pages that have arrived and are not read yet. A browser hands over whatever arrives, so it is no back-pressure to
-// read nothing: what a full queue does not take must be read again later, from the cursor. A page has 64 kB, so this
-// is 16 MB.
+// Pages that have arrived and are not read yet. Not reading is no back-pressure in a browser: it delivers every message
+// that arrives. So a full queue drops pages, which must be read again later, from the cursor. A page has at most 64 kB,
+// so a full queue has 16 MB.
 
 const PAGES_MAX = 256;
 

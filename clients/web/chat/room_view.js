@@ -1,7 +1,7 @@
-// What one client knows of a room: who is online, who types, who has read how far. The twin of clients/room_view.py.
+// What one client knows of a room: who is online, who types, who has read how far. As in clients/room_view.py.
 
 const MESSAGES_MAX = 50;
-const MEMBERS_MAX = 1000; // of more than that, whoever has been offline for longest is forgotten
+const MEMBERS_MAX = 1000; // if there are more, the member who has been offline the longest is forgotten
 
 export class RoomView {
   constructor(snapshot) {
@@ -11,7 +11,7 @@ export class RoomView {
     this.messages = snapshot.messages.slice(-MESSAGES_MAX);
   }
 
-  /** nowMs: the time on the browser's monotonic clock. A typing notice counts from its arrival. */
+  /** nowMs: the time on the browser's monotonic clock. The lifetime of a typing notice starts at its arrival. */
   apply(events, nowMs) {
     for (const event of events) this[event.kind](event, nowMs);
   }
@@ -37,7 +37,7 @@ export class RoomView {
     this.receipts.set(event.sender, Math.max(Number(event.body), this.receipts.get(event.sender) ?? 0));
   }
 
-  /** Return the names of those whose typing notice has not expired, except for one user. */
+  /** Return the names of the users whose typing notice has not expired, except for one user. */
   typers(nowMs, except) {
     const typing = [...this.typingUntil].filter(([user, until]) => until > nowMs && user !== except);
     return typing.map(([user]) => this.members.get(user)?.name ?? "somebody");

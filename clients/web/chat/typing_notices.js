@@ -1,4 +1,4 @@
-// When to notify the others that I type: while it is true, and no more often than necessary. The twin of
+// When to notify the others that the user types: while it is true, and no more often than necessary. As in
 // clients/terminal_chat.py.
 
 const RENEW_MS = 3000;
@@ -7,7 +7,7 @@ export class TypingNotices {
   #text = "";
   #sentMs = -Infinity;
 
-  /** Return true to notify that I type, false that I have stopped, undefined if no notice is due. */
+  /** Return true to notify that the user types, false that they have stopped, undefined if no notice is due. */
   due(typed, nowMs) {
     if (typed && typed !== this.#text && nowMs - this.#sentMs >= RENEW_MS) {
       this.#text = typed;

@@ -21,7 +21,8 @@ const RESPONSES = { open: { words: "connection open", waits: "connection" }, ack
  *
  * direction: "up" to the server, "down" from it; "connect" to a push service, "pushed" from it.
  * kind: request, empty, events or ended.
- * waits: who waits from now on ("server", "browser", "connection" while one is open, "nobody"); undefined: as before.
+ * waits: the side that waits from now on ("server", "browser", "connection" while one is open, "nobody"); undefined:
+ * as before.
  */
 export function arrowOf(direction, about, data) {
   const request = about.split("?")[0].split("/").pop();

@@ -1,12 +1,12 @@
-// The id that a sender gives a message holds when it was written, so that every recipient can compute the latency, on
-// this machine's one clock: `<ms since 1970>-<random>`. clients/client_ids.py is the same.
+// A message's client_id holds the time at which the message was written: `<ms since 1970>-<random>`. So each recipient
+// can compute the latency. As in clients/client_ids.py.
 
 import { randomId } from "../chat/random_id.js";
 
 const CLOCK_MOVED_MS = 50;
 let originMs = performance.timeOrigin;
 
-/** Return the time in ms since 1970; the browser's finer clock stands still while a machine sleeps. */
+/** Return the time in ms since 1970, with fractions. The finer clock stands still during sleep, so it is corrected. */
 export const nowMs = () => {
   const movedMs = Date.now() - originMs - performance.now();
   if (Math.abs(movedMs) > CLOCK_MOVED_MS) originMs += movedMs;

@@ -42,7 +42,7 @@ class Row {
     this.all = svg("g", {}, this.bar, this.pause, svg("g", { class: `arrow ${kind}` }, line, head, label));
   }
 
-  /** Place it, and show how long the pause after it was, on the lifeline of who waited. */
+  /** Place the row, and show how long the pause after it was, on the lifeline of the side that waited. */
   place(y, pauseMs) {
     const pause = pauseMs < PAUSE_MS ? "" : pauseText(pauseMs, this.waits);
     const [x, width] = pause || this.waits === "connection" ? this.span : [0, 0];
@@ -60,7 +60,7 @@ export class Diagram {
     if (this.#rows.length) this.#place();
     this.#count();
   });
-  limitS = 0; // the host cuts requests and connections after so long; 0: never
+  limitS = 0; // seconds after which the host cuts requests and connections; 0: never
 
   /** parent: the element to draw in. service: whether a push service stands between. */
   constructor(parent, { service }) {

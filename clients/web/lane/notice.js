@@ -1,4 +1,4 @@
-// What stands in the way of a chat within the browser itself, where no server can say it: shown until it is over.
+// Notices of problems that only the browser can see, such as a blocked connection; each is shown until it is over.
 
 import { $ } from "../dom.js";
 
@@ -24,7 +24,7 @@ export function watchPolicy() {
   });
 }
 
-/** Watches the requests of a page that holds one itself: the others wait if the browser has no connection for them. */
+/** Watches the requests of a page that holds a request: others have to wait if the browser has no connection left. */
 export class WaitingRequests {
   #timers = new Map(); // path -> timer
 

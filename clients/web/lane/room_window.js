@@ -14,12 +14,12 @@ const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" }
 export class RoomWindow {
   #notices = new TypingNotices();
   #readSeq = 0;
-  #follows = true; // the newest message is in sight, and shall stay so
-  #isMoving = false; // new messages, not the reader, move the list
+  #follows = true; // the newest message is in sight, and the list scrolls to keep it there
+  #isMoving = false; // the list is moved by new messages, not by the reader
   #events = new Map(); // list item -> its message
   #drawSoon = oncePerFrame(() => this.#draw());
 
-  /** showsTimes: of each message, when it was written; otherwise how long it took to arrive. */
+  /** showsTimes: whether a message shows when it was written, instead of how long it took to arrive. */
   constructor(session, { showsTimes }) {
     Object.assign(this, { session, showsTimes });
     $("messages").onscroll = ({ target }) => {
@@ -48,13 +48,13 @@ export class RoomWindow {
     this.show();
   }
 
-  /** Show with the next frame what is true now: presence, typing and receipts. */
+  /** Show the present state of presence, typing and receipts with the next frame. */
   show() {
     this.#isMoving = true;
     this.#drawSoon();
   }
 
-  /** Notify the others whether I type, if they do not know. */
+  /** Notify the others that the user types, or has stopped, if a notice is due. */
   notifyTyping(text) {
     const active = this.#notices.due(text, performance.now());
     if (active !== undefined && this.session.connected) this.session.typing(active).catch(() => {}); // soon outdated
@@ -71,7 +71,8 @@ export class RoomWindow {
     const changed = element("ul", {}, ...items);
     if (changed.innerHTML !== $("members").innerHTML) $("members").replaceChildren(...items);
     const typers = view.typers(performance.now(), account.user);
-    $("typing").textContent = typers.length ? `${typers.join(", ")} ${typers.length > 1 ? "are" : "is"} typing…` : "";
+    const verb = typers.length > 1 ? "are" : "is";
+    $("typing").textContent = typers.length ? `${typers.join(", ")} ${verb} typing…` : "";
     for (const [item, event] of this.#events) {
       const readers = view.readers(event);
       setText(item.lastChild, readers ? `✓${readers}` : "");
@@ -107,15 +108,16 @@ export class RoomWindow {
   }
 }
 
-/** Return a lane's text for a message that arrived while somebody watched: how long after it was written. */
+/** Return how long after its writing a message arrived; an empty text for a message from before the page was opened. */
 const delayOf = ({ latencyMs }) => (latencyMs === undefined ? "" : duration(latencyMs));
 
-/** Return the members, those online first; of several of one name who have left, one, if none of them is online. */
+/** Return the members, online ones first. An offline member is left out if another of the same name stands before. */
 function withoutGhosts(members) {
   const sorted = [...members].sort(([, a], [, b]) => b.online - a.online || a.name.localeCompare(b.name));
   const names = new Set();
   return sorted.filter(([, { name, online }]) => {
-    const isFirst = names.size < names.add(name).size;
+    const isFirst = !names.has(name);
+    names.add(name);
     return online || isFirst;
   });
 }

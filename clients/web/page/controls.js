@@ -19,8 +19,11 @@ export class Controls {
   constructor(window, lanes, additions) {
     Object.assign(this, { window, lanes, additions });
     for (const [slug, label] of Object.entries(additions)) this.#addSwitch(slug, label);
-    for (const id of ["poll", "rate", "delay"]) $(id).oninput = () => this[id](Number($(id).value));
-    for (const id of ["cut", "crowd"]) $(id).onclick = () => this[id](!isPressed(id));
+    $("poll").oninput = () => this.poll(Number($("poll").value));
+    $("rate").oninput = () => this.rate(Number($("rate").value));
+    $("delay").oninput = () => this.delay(Number($("delay").value));
+    $("cut").onclick = () => this.cut(!isPressed("cut"));
+    $("crowd").onclick = () => this.crowd(!isPressed("crowd"));
     $("host").onchange = () => this.host($("host").value);
     $("window").onclick = () => open("?quiet", "_blank", "noopener");
     $("reset").onclick = () => attempt(() => lanes.resetCounts());
@@ -33,7 +36,7 @@ export class Controls {
     this.lanes.setPoll(1000 * intervalS);
   }
 
-  /** Write so many messages a second automatically, as long as every server stores them as fast. */
+  /** Write messages automatically, at this rate, as long as every server stores them as fast. */
   rate(perSecond) {
     this.#rate = perSecond;
     this.#writtenAt = [];
@@ -43,7 +46,7 @@ export class Controls {
     if (perSecond) this.#timer = setInterval(() => this.lanes.keepUp && this.#write(), 1000 / perSecond);
   }
 
-  /** Delay everything between this window and the servers by so many ms, each way. */
+  /** Delay everything between this window and the servers by `delayMs`, each way. */
   delay(delayMs) {
     $("delay").value = delayMs;
     $("delay-shown").textContent = delayMs ? `${delayMs} ms each way` : "none";

@@ -28,7 +28,7 @@ export async function open() {
 }
 
 /** Call `onState(state)` several times a second; `onEnd()` when the demo has ended, closed the window or is silent.
- * Connects again after a random pause: EventSource by itself would do so after the same one in all windows. */
+ * Reconnects after a random pause: the pause of EventSource itself would be the same in all windows. */
 export function watch(window, onState, onEnd, backoff = new Backoff()) {
   const states = new EventSource(`/counters?window=${window}`);
   let silence;

@@ -1,20 +1,21 @@
-// A lane's figures as text: what its server counted, and the latencies of its messages.
+// A lane's figures as text: the counts of its server, and the latencies of its messages.
 
 import { bytes, duration, median, whole } from "../format.js";
 
 const NONE = { requests: 0, empty_answers: 0, up_bytes: 0, down_bytes: 0, published_bytes: 0, connections: 0 };
 const amount = (count) => (count < 10 ? String(count) : whole(count));
 
-/** Return a sentence with the slowest lane's median and the range of the others', whose order is often chance. */
+/** Return a sentence with the slowest lane's median and the range of the other medians, whose order is often chance. */
 export function comparisonOf(lanes) {
-  const delays = lanes.map(({ name, latencies }) => [median(latencies), name]).sort(([one], [other]) => other - one);
-  const [[most, slowest], ...others] = delays;
-  const range = [...new Set([others.at(-1), others[0]].map(([delay]) => duration(delay)))].join(" to ");
-  return `${slowest} shows a message after ${duration(most)} (median), the others after ${range}.`;
+  const delays = lanes.map(({ name, latencies }) => ({ name, delayMs: median(latencies) }));
+  const [slowest, ...others] = delays.sort((one, other) => other.delayMs - one.delayMs);
+  const [most, least] = [others[0], others.at(-1)].map(({ delayMs }) => duration(delayMs));
+  const range = most === least ? most : `${least} to ${most}`;
+  return `${slowest.name} shows a message after ${duration(slowest.delayMs)} (median), the others after ${range}.`;
 }
 
-/** Return them by name; undefined for those that do not apply. Requests and bytes are all users', and so are the
- * messages that divide them. */
+/** Return the figures by name; undefined for those that do not apply. Requests and bytes are those of all users, and
+ * are divided by the messages of all users. */
 export function figuresOf({ counts = NONE, latencies, ownLatencies, seen, bill, plan, push_service: service }) {
   const wireBytes = counts.up_bytes + counts.down_bytes;
   const perMessage = (count, text) => (seen ? text(count / seen) : "–");

@@ -1,4 +1,4 @@
-// The first ten seconds: five messages go out automatically, and one line says what to look at, then what came out.
+// The first ten seconds: five messages are sent automatically, and one line says what to watch, and then the result.
 
 import { $, setText } from "../dom.js";
 import { numeral } from "../format.js";
@@ -6,7 +6,7 @@ import { comparisonOf } from "./figures.js";
 import { sendSeries } from "./series.js";
 
 const COUNT = 5;
-const EVERY_MS = 1700; // not the interval of the pollers: each message finds them at another moment of it
+const EVERY_MS = 1700; // differs from the polling interval, so that each message is sent at another moment of it
 const HINT = "A message goes to every server at the same moment. Compare the large figures: how long until it is seen.";
 
 export class Intro {
@@ -17,7 +17,7 @@ export class Intro {
     setText($("watch"), HINT);
   }
 
-  /** Send the messages, and say what came out; resolves then, or once it is stopped. */
+  /** Send the messages, and show the result; resolves then, or once it is stopped. */
   async run() {
     const { signal } = this.#running;
     const servers = `${numeral(this.lanes.all.length)} servers`;
@@ -31,7 +31,7 @@ export class Intro {
     setText($("watch"), `${COUNT} messages were sent automatically. ${comparisonOf(this.lanes.all)}`);
   }
 
-  /** Stop sending: somebody does something else. */
+  /** Stop sending, since the user does something else. */
   stop() {
     this.#running.abort();
     setText($("watch"), HINT);

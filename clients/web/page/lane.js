@@ -11,8 +11,8 @@ import { Strip } from "./strip.js";
 const LATENCIES_MAX = 500;
 
 export class Lane {
-  #waiting = new Map(); // id -> resolve, for what was written here and is not seen yet
-  #sinceMs = 0; // what was written before does not count
+  #waiting = new Map(); // id -> resolve, for each message that was written here and is not seen yet
+  #sinceMs = 0; // messages that were written before this do not count
   #closed = new AbortController();
 
   /** reached: the fields of `LaneAddresses`, which become this lane's. onMessage(message): called for its reports. */
@@ -44,7 +44,7 @@ export class Lane {
     this.frame.contentWindow?.postMessage(message, this.address);
   }
 
-  /** Send a message; resolves with the latency once its own client has seen it, with undefined if it never will. */
+  /** Send a message; resolves with the latency once this lane's client has seen it, or with undefined if it cannot. */
   send(text, id) {
     this.post({ kind: "send", text, id });
     this.unstored += 1;
@@ -56,7 +56,7 @@ export class Lane {
     return [...this.#waiting.keys()].filter((id) => this.#counts(id)).length;
   }
 
-  /** Take over the server's state, and after how many seconds its host ends every call, if it does. */
+  /** Take over the server's state. limitS: after how many seconds its host ends every call; 0: never. */
   update({ counts, is_up: isUp, bill, plan }, limitS) {
     Object.assign(this, { counts, bill, plan });
     if (this.hasJoined) this.post({ kind: "limit", s: limitS });
@@ -115,7 +115,7 @@ export class Lane {
     }
   }
 
-  /** Record a message that was seen, whoever wrote it; one that was written here also among our own. */
+  /** Record a message that was seen; one that was written on this page counts among our own, too. */
   #see({ id, latencyMs }) {
     const isOwn = this.#settle(id, latencyMs);
     if (!this.#counts(id)) return;
@@ -135,14 +135,14 @@ export class Lane {
   }
 }
 
-/** Return the card of a lane that cannot be shown: what it is, that it is absent, and what to do about it. */
+/** Return the card of a lane that cannot be shown: its name, that it is absent, and how to get it. */
 export function absentCard(absent) {
   const card = newCard("absent", absent, `${absent.label} (absent)`);
   card.querySelector(".remedy").textContent = absent.remedy;
   return card;
 }
 
-/** Return a new card; in its title, what stands in brackets becomes a badge. */
+/** Return a new card; the part of its title in brackets becomes a badge. */
 function newCard(template, { slug, colour, explanation }, title) {
   const card = $(template).content.firstElementChild.cloneNode(true);
   const [, name, badge] = /^([^(]*)(?:\((.*)\))?$/.exec(title);

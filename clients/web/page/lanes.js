@@ -1,4 +1,4 @@
-// All lanes of this window: what is done to one is done to each, at the same moment.
+// All lanes of this window: each action is done to every lane at the same moment.
 
 import { $, oncePerFrame } from "../dom.js";
 import { newClientId } from "../lane/client_ids.js";
@@ -9,7 +9,7 @@ import { announce, attempt, showError } from "./notices.js";
 
 const ROOM = "demo";
 const READY_MS = 15_000;
-const UNSTORED_MAX = 3; // automatic writing pauses while a lane has so many messages that no server has stored
+const UNSTORED_MAX = 3; // automatic writing pauses while a lane has so many messages that its server has not stored
 const MISSING_MAX = 200; // a lane whose server cannot be reached gets no more messages
 const SETTLE_MS = 300; // connections are lost and restored together
 
@@ -22,7 +22,7 @@ export class Lanes {
   });
   pollMs = 2000;
 
-  /** requestBytes: link -> what one request of a poll sent over it, in a measurement of the repository. */
+  /** requestBytes: link -> how many bytes a poll's request sent over it, in a measurement of the repository. */
   constructor(window, name, requestBytes) {
     Object.assign(this, { window, name, requestBytes });
   }
@@ -81,7 +81,7 @@ export class Lanes {
     this.#draw();
   }
 
-  /** Emphasise one lane; all of them if there is no such. */
+  /** Emphasise one lane; all of them if there is no lane of this slug. */
   point(slug) {
     for (const lane of this.all) lane.card.classList.toggle("is-aside", !!this.find(slug) && lane.slug !== slug);
   }
@@ -133,7 +133,7 @@ export class Lanes {
     lane.post({ kind: "start", name: this.name, token, room: ROOM, colour: lane.colour, options });
   }
 
-  /** Announce which connections are lost, or that none is, once for all that change together. */
+  /** Announce which connections are lost, or that all are open, once for all changes of the same moment. */
   #announceConnections() {
     this.#draw();
     clearTimeout(this.#settling);

@@ -1,26 +1,26 @@
-// What the page says in words: errors to everybody; what happened, to people who do not see it.
+// The page's notices: errors, which everybody sees, and announcements, which screen readers speak.
 
 import { $ } from "../dom.js";
 
 export const ENDED = "The demo has ended, or closed this window. Load the page again.";
 
-/** Show an error, until something else is tried. */
+/** Show an error until the next action starts. */
 export function showError(text) {
   $("trouble").textContent = text;
   $("trouble").hidden = false;
 }
 
-/** Hide the error; only `text`, if it is given. */
+/** Hide the error; with `text`, only if that is the error. */
 export function clearError(text = $("trouble").textContent) {
   if ($("trouble").textContent === text) $("trouble").hidden = true;
 }
 
-/** Have a screen reader say something, politely. */
+/** Have a screen reader speak a text when it is idle. */
 export function announce(text) {
   $("announcer").textContent = text;
 }
 
-/** Do something, and show the error if it fails; `button` is disabled meanwhile. */
+/** Run an action, and show its error if it fails; `button` is disabled meanwhile. */
 export async function attempt(action, button = {}) {
   clearError();
   button.disabled = true;

@@ -7,8 +7,8 @@ const TEXTS = ["Meet at noon?", "The build is green", "Who has the keys?", "Lunc
 /** Return the text of an automatic message. */
 export const textOf = (number) => `${TEXTS[number % TEXTS.length]} (${number})`;
 
-/** Send so many messages to all lanes, one every `everyMs`, and call `onSent(number)` after each; resolves when every
- * lane has seen them all, or when `signal` aborts. */
+/** Send `count` messages to all lanes, one every `everyMs`, and call `onSent(number)` after each; resolves when every
+ * lane has seen all of them, or when `signal` aborts. */
 export async function sendSeries(lanes, count, everyMs, signal, onSent = () => {}) {
   const arrivals = [];
   for (let number = 1; number <= count && !signal.aborted; number += 1) {

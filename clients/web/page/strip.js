@@ -31,7 +31,7 @@ export class Strip {
   /** Show the latencies in ms, the latest at the right. */
   show(latencies) {
     const first = SHOWN - Math.min(SHOWN, latencies.length);
-    // a line of length 0 with round ends is a dot
+    // A line of length 0 with round ends is a dot.
     const dot = (ms, place) => `M ${xOf(first + place).toFixed(1)} ${yOf(ms).toFixed(1)} h 0`;
     setAttributes(this.dots, { d: latencies.slice(-SHOWN).map(dot).join(" ") });
   }

@@ -1,11 +1,11 @@
-// The tour's result: the same messages in every lane, in figures of this machine. It stays until somebody closes it.
+// The tour's result: a table of the same messages in every lane, as measured on this machine. It stays until closed.
 
 import { $, element } from "../dom.js";
 import { comparisonOf, figuresOf } from "./figures.js";
 
 const COLUMNS = ["median", "longest", "requestsPerMessage", "empty", "bytesPerMessage"];
 
-/** Show the figures of these lanes as they are now, if there are any, under this title. */
+/** Show a title, and below it the present figures of the lanes, if there are any. */
 export function showSummary(title, lanes = []) {
   $("summary").hidden = false;
   $("summary-close").onclick = hideSummary;

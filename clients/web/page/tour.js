@@ -1,5 +1,5 @@
-// The guided tour: steps that follow the argument, each running something live. Next, Back and the arrow keys change
-// the step; Play does so automatically, in 180 s.
+// The guided tour: its steps follow the argument, and each runs something live. Next, Back and the arrow keys change
+// the step; Play goes through all of them automatically, in 180 s.
 
 import { $ } from "../dom.js";
 import { attempt } from "./notices.js";
@@ -11,13 +11,13 @@ const REFRESH_MS = 500; // an answer's figures are this machine's, and change co
 
 export class Tour {
   #place = 0;
-  #step = new AbortController(); // aborted by a change of step: its actions end soon, and the others do not start
+  #step = new AbortController(); // a change of step aborts it: running actions end soon, further ones do not start
   #running = Promise.resolve();
   #playing;
 
   constructor(lanes, controls) {
     const canShow = ({ lane, link }) => (!lane || lanes.find(lane)) && (!link || lanes.requestBytes[link]);
-    const steps = STEPS.filter(canShow); // an absent lane cannot be shown, nor what was not measured
+    const steps = STEPS.filter(canShow); // without the steps of absent lanes and of links that were not measured
     Object.assign(this, { lanes, controls, steps });
     $("tour-back").onclick = () => this.#show(this.#place - 1);
     $("tour-next").onclick = () => this.#show(this.#place + 1);

@@ -1,8 +1,9 @@
 // Pusher adapter: commands to the API, events from the push service, by the official pusher-js.
 //
-// A push service may lose an event without saying so: the client reads after subscribing and when events are missing,
-// and every heartbeat's response holds the end of the log. Where the service says who is there, no heartbeats are sent:
-// after too much silence the client reads. While the service cannot be reached, it polls.
+// A push service may lose an event without an error. So the client also reads: after subscribing, when events are
+// missing, and when a heartbeat's response names a later head than the cursor. If the service itself reports who is
+// online, the client sends no heartbeats, and reads after too long a silence. While the service cannot be reached, the
+// client polls.
 
 import "../node_modules/pusher-js/dist/web/pusher.min.js";
 import { Backoff } from "../chat/backoff.js";
@@ -16,14 +17,14 @@ import { RESPONSE_MS } from "../chat/within.js";
 const GAP_MS = 250;
 const HEARTBEATS_PER_LEASE = 3;
 const DISCONNECTED = ["connecting", "unavailable", "failed", "disconnected"];
-const TERMINATED = 4009; // by the API, since it knows of no lease any more
-const isForGood = ({ code, status = 400 }) => (code ? code >= 4000 && code < 4100 : status < 500);
+const TERMINATED = 4009; // by the API: by its records, the user is not in the room
+const isPermanent = ({ code, status = 400 }) => (code ? code >= 4000 && code < 4100 : status < 500);
 
-/** Return the error that a refusal of the service stands for: with a code, with a status, or for a signature's sake. */
+/** Return the error that a refusal of the service stands for: it has a code, a status, or none of them (signature). */
 function refusal(data, wasSubscribed = false) {
   if (wasSubscribed && data?.code === TERMINATED) return new Refused("not_joined", data.message);
   const reason = `the push service refused: ${data?.message ?? data?.error ?? "no reason given"}`;
-  return isForGood(data ?? {}) ? new Refused("push_service", reason) : new ConnectionLost(reason);
+  return isPermanent(data ?? {}) ? new Refused("push_service", reason) : new ConnectionLost(reason);
 }
 
 /** options.pushService: a host and port to use instead of what the API returns. */
@@ -63,11 +64,11 @@ export class Connection extends ChatConnection {
     }
     const isSubscribed = Boolean(this.pages);
     const missed = await this.http.read(inbox.cursor, signal);
-    this.mustRead = !isSubscribed || missed.events.length > 0; // a full page may not have been the last
+    this.mustRead = !isSubscribed || missed.events.length > 0; // a page with events may not be the last one
     return this.#noted(missed);
   }
 
-  /** Subscribe whenever the connection to the service is lost, after a pause, unless the service refuses for good. */
+  /** Subscribe, and again after a pause whenever the connection is lost, until the service refuses permanently. */
   async #keepSubscribed(ended) {
     const backoff = new Backoff();
     for (let pauseMs = 0; !ended.aborted; pauseMs = backoff.nextMs()) {
@@ -88,13 +89,13 @@ export class Connection extends ChatConnection {
     }
   }
 
-  /** Begin to wait for silence, if no heartbeats are sent; return the page. */
+  /** Measure the silence from now on, if no heartbeats are sent; return the page. */
   #noted(page) {
     if (this.silenceMs) this.checkDueMs = performance.now() + this.silenceMs;
     return page;
   }
 
-  /** Return whether the log may have events that are not in the inbox: after silence, or by a heartbeat's response. */
+  /** Return whether events may be missing: after a silence, or if a heartbeat's response names a later head. */
   async #mayLag(inbox) {
     if (this.silenceMs) return true;
     this.checkDueMs = performance.now() + this.heartbeatMs;
@@ -102,20 +103,47 @@ export class Connection extends ChatConnection {
     return inbox.lags({ epoch, seq: head });
   }
 
-  /** Subscribe; `pages` is there for as long as that lasts. Raises ConnectionLost when it fails or ends, or Refused. */
+  /** Subscribe; `pages` is set for as long as that lasts. Raises ConnectionLost when it fails or ends, or Refused. */
   async #subscribe(ended) {
-    const found = await this.http.call("GET", "/pusher/service");
-    const { key, cluster, host, port, tls } = { ...found, ...this.options.pushService };
-    this.silenceMs = 1000 * found.silence_s;
+    const service = await this.http.call("GET", "/pusher/service");
+    this.silenceMs = 1000 * service.silence_s;
     const { onTraffic, room } = this.http;
     const { promise: end, reject: fail } = Promise.withResolvers();
     const pages = new Queue();
-    let user; // by whose sign-in the API can end this connection
+    const pusher = this.#newPusher({ ...service, ...this.options.pushService }, fail);
+    onTraffic("connect", "service");
+    this.#watchConnection(pusher.connection, pages, fail);
+    const channel = pusher.subscribe(`${service.channel_prefix}${room}`);
+    channel.bind("page", (page) => {
+      onTraffic("pushed", page.type, page);
+      pages.put(page); // a dropped page leaves a gap, after which the client reads
+    });
+    channel.bind("pusher:subscription_error", (data) => fail(refusal(data)));
+    channel.bind("pusher:subscription_succeeded", () => {
+      clearTimeout(timer);
+      onTraffic("pushed", "service", { type: "open" });
+      this.pages = pages;
+      this.attempt.abort();
+      pusher.signin();
+    });
+    const timer = setTimeout(() => fail(new ConnectionLost("the push service does not respond")), RESPONSE_MS);
+    const disconnect = () => pusher.disconnect();
+    ended.addEventListener("abort", disconnect);
+    await end.finally(() => {
+      clearTimeout(timer);
+      ended.removeEventListener("abort", disconnect);
+      disconnect();
+    });
+  }
+
+  /** Return a client of the service. The API signs its subscription and its sign-in, or `fail(error)` is called. */
+  #newPusher({ key, cluster, host, port, tls }, fail) {
+    let user; // the sign-in by which the API can end this connection
     const authorized = (signed, callback) => {
       user = signed.user;
       callback(null, signed);
     };
-    const pusher = new self.Pusher(key, {
+    return new self.Pusher(key, {
       ...(host && { wsHost: host, wsPort: port, wssPort: port }),
       cluster,
       forceTLS: tls,
@@ -127,37 +155,19 @@ export class Connection extends ChatConnection {
       },
       userAuthentication: { customHandler: (_, callback) => callback(null, user) },
     });
-    onTraffic("connect", "service");
-    pusher.connection.bind("state_change", ({ previous, current }) => {
+  }
+
+  /** Call `fail(error)` when the connection to the service is lost or refused. pages: those of this subscription. */
+  #watchConnection(connection, pages, fail) {
+    connection.bind("state_change", ({ previous, current }) => {
       if (previous === "initialized" || !DISCONNECTED.includes(current)) return;
-      if (previous === "connected") onTraffic("pushed", "service", { type: "closed" });
+      if (previous === "connected") this.http.onTraffic("pushed", "service", { type: "closed" });
       fail(new ConnectionLost(`the service is ${current}`));
     });
-    pusher.connection.bind("error", (error) => {
+    connection.bind("error", (error) => {
       const data = error.data ?? error.error?.data; // of a frame, or of the code with which the socket was closed
-      const isSubscribed = this.pages === pages; // to a service that may have no sign-in
+      const isSubscribed = this.pages === pages; // then an error without a code only says that there is no sign-in
       if (data && (data.code || !isSubscribed)) fail(refusal(data, isSubscribed));
-    });
-    const channel = pusher.subscribe(`${found.channel_prefix}${room}`);
-    channel.bind("page", (page) => {
-      onTraffic("pushed", page.type, page);
-      pages.put(page); // one that is dropped is missed, and then read
-    });
-    channel.bind("pusher:subscription_error", (data) => fail(refusal(data)));
-    channel.bind("pusher:subscription_succeeded", () => {
-      clearTimeout(timer);
-      onTraffic("pushed", "service", { type: "open" });
-      Object.assign(this, { pages });
-      this.attempt.abort();
-      pusher.signin();
-    });
-    const timer = setTimeout(() => fail(new ConnectionLost("the push service does not respond")), RESPONSE_MS);
-    const disconnect = () => pusher.disconnect();
-    ended.addEventListener("abort", disconnect);
-    await end.finally(() => {
-      clearTimeout(timer);
-      ended.removeEventListener("abort", disconnect);
-      disconnect();
     });
   }
 

@@ -1,5 +1,5 @@
 // Raw WebSocket: open one connection, and read what arrives. Commands share it, so a response has its command's number.
-// In a quiet room the server sends empty pages: without them the connection counts as broken.
+// In a silent room the server sends empty pages; without them the connection counts as broken.
 
 import { ChatConnection } from "../chat/connection.js";
 import { ConnectionLost, NoWebSocket, Refused, refused } from "../chat/errors.js";
@@ -12,7 +12,7 @@ const isRefusal = (code) => code >= 4400 && code < 4500;
 
 export class Connection extends ChatConnection {
   #frames = new Queue(); // a snapshot, then pages
-  #commands = new Map(); // ref -> {type, resolve, reject}, of those without a response
+  #commands = new Map(); // ref -> {type, resolve, reject} of each command without a response
   #ref = 0;
 
   async open(inbox) {

@@ -27,7 +27,7 @@ export class Connection extends ChatConnection {
     return snapshot;
   }
 
-  /** Send a command; when the stream ends, so does the user's lease: they have not joined until it is reopened. */
+  /** Send a command. Raises ConnectionLost, not Refused, if the end of the stream has ended the lease. */
   async post(command) {
     try {
       return await super.post(command);
@@ -45,22 +45,22 @@ export class Connection extends ChatConnection {
     this.stop?.abort();
   }
 
-  /** Read the stream to its end; in a quiet room it brings comments, without which it counts as broken. */
+  /** Read the stream to its end. In a silent room it carries comments; without them it counts as broken. */
   async #readAll(reader, pages) {
     const next = () => within(this.http.silenceMs, reader.read());
-    let rest = "";
-    let why = "the server ended the stream";
+    let unfinished = ""; // the beginning of an event
+    let reason = "the server ended the stream";
     try {
       for (let piece = await next(); !piece.done; piece = await next()) {
-        const events = (rest + piece.value).split("\n\n");
-        rest = events.pop();
+        const events = (unfinished + piece.value).split("\n\n");
+        unfinished = events.pop();
         for (const event of events) this.#receive(event, pages);
       }
     } catch (error) {
-      why = `the stream broke: ${error.message}`;
+      reason = `the stream broke: ${error.message}`;
     }
     this.http.onTraffic("down", "stream", { type: "closed" });
-    pages.fail(new ConnectionLost(why));
+    pages.fail(new ConnectionLost(reason));
   }
 
   #receive(event, pages) {
