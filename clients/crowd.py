@@ -23,7 +23,6 @@ TEXTS = _SCRIPT["texts"]
 TYPING_S = 1.2
 READ_SHARE = 0.3
 """The part of the others' messages that a scripted user marks as read: receipts appear, but not too many to follow."""
-
 GIVE_UP_S = 40.0  # longer than a lease: a crashed user's name stays taken until its lease ends
 
 

@@ -33,7 +33,7 @@ class ConnectionLost(ClientError):
 
 
 def refused(refusal: Refusal) -> ClientError:
-    """Return the error that a refusal stands for: what is unavailable now may be available later."""
+    """Return the error that a refusal stands for; `unavailable` is temporary, so it counts as a lost connection."""
     if refusal.error == "unavailable":
         return ConnectionLost(refusal.detail, refusal.retry_after_s)
     return Refused(refusal.error, refusal.detail, refusal.retry_after_s)

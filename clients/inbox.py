@@ -1,6 +1,6 @@
 """The inbox: pages go in, in any order and any number of times; new events come out in order, each once.
 
-Teaches that a client needs only its cursor to know what is new, what is old and what is missing. The chat clients and
+Teaches that a client needs only its cursor to tell whether events are new, old or missing. The chat clients and
 the load tests both use it, so that "delivered" means the same in both. No I/O, no clock.
 """
 

@@ -48,7 +48,7 @@ class Connection(ChatConnection):
                 return await self._read(inbox)
 
     async def _receive_pushed(self, inbox: Inbox) -> Page | None:
-        """Return the next pushed page; None when it is time for a check, or to read what is missing."""
+        """Return the next pushed page; None when a check is due, or when missing events must be read."""
         timeout_s = self.http.options.gap_s if inbox.behind else self._until_check_s()
         try:
             async with asyncio.timeout(timeout_s):

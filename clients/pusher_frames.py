@@ -13,10 +13,8 @@ from clients.errors import ClientError, ConnectionLost, Refused
 
 PERMANENT_CODES = range(4000, 4100)
 """Codes after which a client must not connect again: for example an unknown key, or a plan that is used up."""
-
 TERMINATED_CODE = 4009
 """Closes the connection of a signed-in user at the API's request: by its records, the user is not in the room."""
-
 SERVER_FAULTS = range(500, 600)
 """Statuses of the API: a `pusher:subscription_error` repeats the status with which the API refused to sign."""
 

@@ -47,7 +47,7 @@ class PusherSocket:
             opened.socket_id = greeting.fields().get("socket_id", "")
             if greeting.event != "pusher:connection_established" or not opened.socket_id:
                 raise greeting.refusal()
-        except BaseException:  # also when nobody waits for it any more
+        except BaseException:  # also if this call is cancelled
             socket.transport.abort()
             raise
         return opened

@@ -51,7 +51,7 @@ class RoomView:
         return sorted(self._members.values(), key=order)
 
     def typing(self, now_s: float) -> list[str]:
-        """Return the names of those whose typing notice has not expired."""
+        """Return the names of the users whose typing notice has not expired."""
         return sorted(name for name, until_s in self._typing.values() if now_s < until_s)
 
     def readers(self, seq: int) -> list[str]:

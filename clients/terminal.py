@@ -19,7 +19,6 @@ from servers.transports import Transport
 
 NAME_COLOURS = ("#e12d2d", "#ae6319", "#787811", "#148a14", "#138669", "#177ea1", "#446ce4", "#994ce6", "#d61fa8")
 """Each has a contrast of at least 4.4:1 on black and on white: a program cannot know a terminal's background."""
-
 STYLE = Style.from_dict(
     {
         "quiet": "#808080",

@@ -64,8 +64,8 @@ class TerminalChat:
         self._transport = transport
         self._screen = screen
         self._notices = TypingNotices()
-        self._sending: dict[str, str] = {}  # client_id -> text, of what has not been acknowledged
-        self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)  # client_ids, of what has not been sent
+        self._sending: dict[str, str] = {}  # client_id -> text of each message that is not acknowledged
+        self._outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)  # client_ids of the messages that are not sent
         self._latency_ms: float | None = None
         self._day = day(now_ms())
         self._start_log()
@@ -120,7 +120,8 @@ class TerminalChat:
         self._screen.show(notice_line(text, style="class:error"))
 
     def _status(self) -> RoomStatus:
-        chat, sending = self._session, len(self._sending)
+        chat = self._session
+        sending = len(self._sending)
         return RoomStatus(
             self._transport, chat.account, chat.view, chat.connected, self._sent_seq, self._latency_ms, sending
         )

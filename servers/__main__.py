@@ -28,7 +28,7 @@ from servers.core.settings import RenewedBy, Settings
 from servers.core.store import is_embedded, open_store
 from servers.deploy.child_process import free_port
 from servers.deploy.deployment_processes import deploy, names_service, start_stand_in, webhook_of
-from servers.deploy.server import Listening, opened, serve_chat
+from servers.deploy.server import Listening, open_app, serve_chat
 from servers.deploy.supervised_part import Renewal
 from servers.deploy.supervisor import Supervisor
 from servers.links import Link, issued_certificates
@@ -86,57 +86,50 @@ def main(
     http = replace(UVICORN_DEFAULTS if uvicorn_defaults else HttpSettings(), ping_interval_s=ping, link=link)
     http = replace(http, deflate=http.deflate or compress, gzip=compress)
     listening = Listening(host, port, web, attached, worker_folder, share_port)
-    with ExitStack() as stack:
-        try:
-            settings = Settings(
-                lease_s=lease,
-                presence=presence,
-                hold_s=hold,
-                ping_s=ping,
-                typing_s=typing,
-                log_in_s=log_in,
-                token_s=token,
-                commands_per_s=commands_per_s,
-                on_demand=on_demand,
-                hosts=tuple(answer_to or ()),
-                proxies=proxies,
-                origins=tuple(origin or ()),
-            )
-            _start(stack, transports.find(transport), store, settings, api, http, listening, workers)
-        except (ValueError, RuntimeError, OSError) as error:
-            raise typer.BadParameter(str(error)) from error
+    try:
+        settings = Settings(
+            lease_s=lease,
+            presence=presence,
+            hold_s=hold,
+            ping_s=ping,
+            typing_s=typing,
+            log_in_s=log_in,
+            token_s=token,
+            commands_per_s=commands_per_s,
+            on_demand=on_demand,
+            hosts=tuple(answer_to or ()),
+            proxies=proxies,
+            origins=tuple(origin or ()),
+        )
+        _start(transports.find(transport), store, settings, api, http, listening, workers)
+    except (ValueError, RuntimeError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _start(
-    stack: ExitStack,
-    row: Transport,
-    store: str,
-    settings: Settings,
-    api: str,
-    http: HttpSettings,
-    listening: Listening,
-    workers: int,
+    row: Transport, store: str, settings: Settings, api: str, http: HttpSettings, listening: Listening, workers: int
 ) -> None:
     """Check the options, start a push service if none is named, then serve here, or supervise workers.
 
-    stack: what must end after the server. Raises ValueError, RuntimeError or OSError, in words for a person.
+    Raises ValueError, RuntimeError or OSError, in words for a person.
     """
-    trusted = stack.enter_context(issued_certificates(http.link))
-    url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
-    _check_store(url, workers)
-    _check_api(api, row, url)
-    if settings.presence is RenewedBy.WEBHOOK and not listening.port:  # the push service must know the port
-        listening = replace(listening, port=free_port())
-    webhook = _checked_webhook(row, settings.presence, listening, http.link)
-    pids = start_push_service(stack, webhook, http.link) if row.needs_push_service else {}
-    if workers > 1 and listening.worker_folder is None:
-        asyncio.run(_check_open(url))
-        _supervise(workers, listening, pids)
-    else:
-        stated = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
-        pids = {"api": os.getpid(), **pids}
-        facts = {"transport": row.slug, "pids": pids, "settings": stated, **push_service_address(pids)}
-        run(serve_chat(opened(row.slug, url, settings, api), http, listening, facts | trusted))
+    with ExitStack() as stack:
+        trusted = stack.enter_context(issued_certificates(http.link))
+        url = store or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
+        _check_store(url, workers)
+        _check_api(api, row, url)
+        if settings.presence is RenewedBy.WEBHOOK and not listening.port:  # the push service must know the port
+            listening = replace(listening, port=free_port())
+        webhook = _checked_webhook(row, settings.presence, listening, http.link)
+        pids = start_push_service(stack, webhook, http.link) if row.needs_push_service else {}
+        if workers > 1 and listening.worker_folder is None:
+            asyncio.run(_check_open(url))
+            _supervise(workers, listening, pids)
+        else:
+            stated = {"store": url.partition(":")[0], "workers": workers, **asdict(settings), **http.as_dict()}
+            pids = {"api": os.getpid(), **pids}
+            facts = {"transport": row.slug, "pids": pids, "settings": stated, **push_service_address(pids)}
+            run(serve_chat(open_app(row.slug, url, settings, api), http, listening, facts | trusted))
 
 
 def _checked_webhook(row: Transport, presence: RenewedBy, listening: Listening, link: Link) -> str:

@@ -17,7 +17,6 @@ from starlette.types import Scope
 
 WHOLE = "push_or_poll.whole_response"
 """The extension, and the key of the body in a message `http.response.start` that no `http.response.body` follows."""
-
 WATCH = "push_or_poll.watch"
 
 

@@ -1,8 +1,8 @@
 """Compress what leaves a server: responses and event streams by gzip; sockets have permessage-deflate (RFC 7692).
 
-Teaches two costs beside what is saved. Each stream and each socket has a compressor with a memory of its own, for as
-long as it is open. And a compressor keeps text back until it has enough: a stream must be flushed after each event, or
-events wait in it (Starlette does so). What crosses the wire: Content-Encoding: gzip (RFC 9110 section 8.4.1.3), for
+Teaches two costs of compression. Each stream and each socket has a compressor with a memory of its own, for as long as
+it is open. And a compressor holds text back until it has enough: a stream must be flushed after each event, or events
+wait in it (Starlette does so). What crosses the wire: Content-Encoding: gzip (RFC 9110 section 8.4.1.3), for
 clients that accept it. Off by default. Leaves out a defence against BREACH, an attack that guesses a secret from the
 length of compressed responses: ours hold no secrets.
 """

@@ -45,7 +45,7 @@ class DescriptorLimit:
     def note_accepted(self, descriptor: int) -> None:
         """Note a new connection: the lowest free number is given first, so the last one means that all are in use.
 
-        uvloop does not report what it could not accept.
+        uvloop does not report connections that it could not accept.
         """
         if descriptor >= self._limit - 1:
             self._log()

@@ -1,7 +1,7 @@
 """The parts of an event stream: its events, and a response that goes on until it is ended.
 
 What crosses the wire: HTML Standard, section 9.2. A page is an event whose `id` is the next cursor; a comment keeps an
-idle stream alive; an event `refusal` says why a stream ends for good.
+idle stream alive; an event `refusal` says why a stream ends permanently.
 """
 
 from collections.abc import AsyncIterator
@@ -18,8 +18,7 @@ from servers.http_endpoint import refusal_of
 
 LINE_END = "\n"
 GRACE_S = 5.0
-"""How long a stream may go on once the chat stops, or its lease or token has ended: longer than it takes to say so."""
-
+"""How long a stream may go on after the chat stops, or its lease or token ends: enough time to send the reason."""
 PING = ServerSentEvent(comment="ping", sep=LINE_END).encode()
 
 

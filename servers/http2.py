@@ -100,7 +100,7 @@ class LimitedHttp2(LimitedConnection, ZttpH2Protocol):
         self._unread = [flow for flow in self._unread if flow.unsent_bytes]
 
     def flush(self) -> None:
-        """Send what is queued; at first, our settings, without the one that would promise WebSockets."""
+        """Send queued frames; the first call sends our settings, without the one that would promise WebSockets."""
         if self._has_greeted:
             super().flush()
         else:

@@ -1,7 +1,7 @@
-"""What an HTTP endpoint is made of: it parses a request, calls the chat, and responds in JSON.
+"""The parts of an HTTP endpoint: it parses a request, calls the chat, and responds in JSON.
 
-Teaches to do in one place what holds for every route: each request is counted under its purpose, and each ChatError
-becomes a response with its status. Leaves out the routes.
+Teaches to do in one place what every route needs: each request is counted under its purpose, and each ChatError becomes
+a response with its status. Leaves out the routes.
 """
 
 import math
@@ -83,7 +83,7 @@ def parse_request(chat: Chat, request: Request) -> Reader:
 def parse_query(query_string: bytes) -> tuple[Cursor, str]:
     """Return the cursor and the connection of a poll; cached, since polls repeat their query until an event comes.
 
-    The cache takes 8 MB at most: a query has at most QUERY_BYTES_MAX, and so has what it holds.
+    The cache takes 8 MB at most: a query has at most QUERY_BYTES_MAX bytes, and its fields have no more.
     """
     fields = dict(parse_qsl(query_string.decode("latin-1")))
     return parse_cursor("after", fields.get("after", "")), fields.get("connection", "")
@@ -110,8 +110,8 @@ class PageResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the page, in one write where the server can."""
         if scope["method"] == "GET" and WHOLE in scope.get("extensions", ()):
-            whole = {"status": self.status_code, "headers": self.raw_headers, WHOLE: self.body}
-            await send({"type": "http.response.start", **whole})
+            message = {"status": self.status_code, "headers": self.raw_headers, WHOLE: self.body}
+            await send({"type": "http.response.start", **message})
         else:
             await super().__call__(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""The routes that all transports share, and what their own routes are made of.
+"""The routes that all transports share, and the application around them.
 
 Teaches how little depends on the transport: each server module adds the one route on which its clients receive events.
 """
@@ -155,7 +155,7 @@ async def _no_complaint() -> str:
 
 
 async def _health(request: Request) -> Response:
-    """Respond with what a client must know before it logs in; with 200 also when degraded: commands are served.
+    """Respond with the facts that a client needs before it logs in; with 200 also when degraded: commands are served.
 
     framed_by: origins whose pages may control our page.
     """

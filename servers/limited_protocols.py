@@ -193,7 +193,7 @@ class LimitedSocket(WebSocketsSansIOProtocol):
             self._fail(CloseCode.POLICY_VIOLATION, "too many frames at once")
 
     def _fail(self, code: CloseCode, reason: str) -> None:
-        """Close, and drop whatever else arrives."""
+        """Close, and drop all further data."""
         if not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()

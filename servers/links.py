@@ -18,7 +18,6 @@ from pathlib import Path
 
 FOLDER_VARIABLE = "CHAT_CERTIFICATES"
 """The variable that names the folder of the certificates, for all processes of one server."""
-
 AUTHORITY = "authority.pem"
 SERVER = "server.pem"
 NAMES = ("127.0.0.1", "localhost", "::1")
@@ -42,14 +41,14 @@ def issued_certificates(link: Link) -> Iterator[dict[str, str]]:
     if link is Link.PLAIN:
         yield {}
         return
-    with tempfile.TemporaryDirectory(prefix="certificates-") as made:
-        folder = Path(os.environ.setdefault(FOLDER_VARIABLE, made))
+    with tempfile.TemporaryDirectory(prefix="certificates-") as temporary:
+        folder = Path(os.environ.setdefault(FOLDER_VARIABLE, temporary))
         try:
             if not (folder / AUTHORITY).exists():
                 _issue(folder)
             yield {"authority": str(folder / AUTHORITY)}
         finally:
-            if os.environ[FOLDER_VARIABLE] == made:
+            if os.environ[FOLDER_VARIABLE] == temporary:
                 del os.environ[FOLDER_VARIABLE]
 
 

@@ -32,7 +32,7 @@ class Pages(StaticFiles):
 
 
 def chat_pages(folder: Path, framed_by: Iterable[str], connects_to: Iterable[str]) -> list[BaseRoute]:
-    """Return the routes of a chat server's browser client; both arguments are those of `page_headers`."""
+    """Return the routes of a chat server's browser client. framed_by, connects_to: see `page_headers`."""
     pages = Pages(folder, page_headers(framed_by=framed_by, connects_to=connects_to))
     return [Route("/", RedirectResponse("/web/chat.html")), Mount("/web", pages)]
 

@@ -45,10 +45,10 @@ def service_from_environment() -> ServiceAddress:
     if missing := [name for name in REQUIRED if not os.environ.get(name)]:
         raise ValueError(f"push service: expected {', '.join(missing)} in the environment; set them or none")
     host = bracketed(os.environ.get("PUSHER_HOST", ""))
-    stated = os.environ.get("PUSHER_TLS") or ("0" if is_loopback(host) else "1")
-    if stated not in ("0", "1"):
-        raise ValueError(f"push service: expected PUSHER_TLS to be 0 or 1, got {stated!r}")
-    tls = stated == "1"
+    use_tls = os.environ.get("PUSHER_TLS") or ("0" if is_loopback(host) else "1")
+    if use_tls not in ("0", "1"):
+        raise ValueError(f"push service: expected PUSHER_TLS to be 0 or 1, got {use_tls!r}")
+    tls = use_tls == "1"
     port = os.environ.get("PUSHER_PORT") or ("443" if tls else "80")
     if not (port.isascii() and port.isdecimal()):
         raise ValueError(f"push service: expected PUSHER_PORT to be a number, got {port!r}")
@@ -72,14 +72,14 @@ def is_publishable(data: str) -> bool:
 
 def wrong_variable(error: Exception) -> str:
     """Return what to check after a permanent refusal; empty if it is temporary. Each service has its own messages."""
-    said = str(error).lower()
-    if isinstance(error, PusherBadStatus) and said.startswith("404"):
+    message = str(error).lower()
+    if isinstance(error, PusherBadStatus) and message.startswith("404"):
         return "PUSHER_APP_ID"
     if not isinstance(error, PusherBadAuth):
         return ""
-    words = {"auth_key": "PUSHER_KEY", "app key": "PUSHER_KEY", "timestamp": "this machine's clock"}
-    for word, variable in words.items():
-        if word in said:
+    variables = {"auth_key": "PUSHER_KEY", "app key": "PUSHER_KEY", "timestamp": "this machine's clock"}
+    for word, variable in variables.items():
+        if word in message:
             return variable
     return "PUSHER_SECRET"
 
@@ -126,7 +126,7 @@ class Publisher:
         )
 
     async def check(self) -> None:
-        """Make one signed request; waits. Raises ValueError, with the variable to check, if it is refused for good.
+        """Make one signed request; waits. Raises ValueError, with the variable to check, on a permanent refusal.
 
         A temporary failure is only logged: the service may start later, or a plan may be used up today.
         """

@@ -49,7 +49,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
             except TimeoutError:
                 is_idle = after == begun_after
             await writer.drain()  # until the client has read
-            page = await chat.read(room, after)  # what it has missed
+            page = await chat.read(room, after)  # the events that the client has missed
             if is_idle or page.next != after:
                 await writer.write(frame_of(page))
                 after = page.next

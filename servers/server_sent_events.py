@@ -32,7 +32,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     event_of = lru_cache(maxsize=4)(page_event)  # a page goes to all streams within one turn of the event loop
 
     async def deliver(request: Request) -> Response:
-        """Respond with a stream of pages. Whatever can be refused is refused before it begins."""
+        """Respond with a stream of pages. All refusals come before it begins."""
         reader = resume(parse_request(chat, request), request)
         identity, room, connection, after = reader
         async with AsyncExitStack() as cleanup:  # online first: an older stream may end meanwhile

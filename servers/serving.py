@@ -1,7 +1,7 @@
 """Run an ASGI application: one uvicorn configuration for all servers.
 
 Teaches which server settings a comparison must state: keep-alive, pings, compression, protocol implementations. Leaves
-out what is served: the chat servers and the push service are started by the same code.
+out the applications: the chat servers and the push service are started by the same code.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ GARBAGE_MIN = 20_000
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Settings of uvicorn. The defaults are those of every comparison; `UVICORN_DEFAULTS` are uvicorn's own.
+    """Settings of uvicorn. Every comparison uses the defaults; `UVICORN_DEFAULTS` are uvicorn's own.
 
     frame_bytes_max: longer frames close with 1009.
     """

@@ -1,4 +1,4 @@
-"""What a WebSocket endpoint is made of: the counterpart of `servers.http_endpoint`, with frames for requests.
+"""The parts of a WebSocket endpoint: like `servers.http_endpoint`, with frames instead of requests.
 
 Teaches how a socket is opened and closed properly: a token within a time limit, an acknowledgement or a refusal for
 every command, and a close code that tells the client whether to reconnect.

@@ -1,4 +1,4 @@
-"""The counters of a server, by `GET /stats` on a connection of its own; and those of all workers behind one port.
+"""The counters of a server, by `GET /stats` on a connection of its own, and the sum over all workers behind one port.
 
 Teaches that a measurement must not change what it measures: a server does not count these requests (see
 `servers.wire_bytes`). And that counters need not be shared to be summed: the worker that gets the request queries the
@@ -70,7 +70,7 @@ class WorkerStats:
             raise Unavailable(f"stats: another worker has not responded within {QUERY_S:g} s; try again") from None
         total = self._own()
         for counts in counted:
-            total = added(total, counts)
+            total = summed(total, counts)
         return total
 
     async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,11 +80,11 @@ class WorkerStats:
         writer.close()
 
 
-def added(one: Any, other: Any) -> Any:
-    """Return the sum of two numbers, or of two trees of numbers; any other value is returned as it is."""
-    if isinstance(one, Mapping):
-        return {key: added(value, other[key]) if key in other else value for key, value in one.items()}
-    return one + other if isinstance(one, int | float) else one
+def summed(first: Any, second: Any) -> Any:
+    """Return the sum of two numbers, or of two trees of numbers; of any other values, the first."""
+    if isinstance(first, Mapping):
+        return {key: summed(value, second[key]) if key in second else value for key, value in first.items()}
+    return first + second if isinstance(first, int | float) else first
 
 
 async def _query(path: Path) -> Counts:

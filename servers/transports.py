@@ -14,7 +14,6 @@ from typing import Any
 RENTED = "rented"
 LOCAL_STAND_IN = "local stand-in"
 """The push service through which the Pusher adapter publishes is one of these two."""
-
 NOT_COUNTED = "rented, not counted"
 """A rented service's CPU time and bytes cannot be measured from here: its row and its charts say so."""
 

@@ -71,7 +71,8 @@ class WebhookPresence:
         body = await read_body(request, replace(self._chat.settings, request_bytes_max=WEBHOOK_BYTES_MAX))
         added: defaultdict[str, set[Member]] = defaultdict(set)
         for event in self._publisher.events_of(request.headers, body):
-            channel, members = event["channel"], members_of([event.get("user_id", "")])
+            channel = event["channel"]
+            members = members_of([event.get("user_id", "")])
             if event["name"] == "member_added":
                 added[channel] |= members
             elif event["name"] == "member_removed":

@@ -11,8 +11,7 @@ from typing import Any
 
 READINGS = (b"GET /stats ", b"GET /host/stats ")
 """How a request for the counters themselves begins: its bytes are not counted."""
-
-ABORT_AFTER_S = 5  # how long a connection that is being closed may take to send what is left
+ABORT_AFTER_S = 5  # how long a connection that is being closed may take to send its remaining data
 
 
 @dataclass(slots=True)
@@ -47,7 +46,7 @@ class WireBytes:
 
 
 class MeteredTransport:
-    """An asyncio transport that counts what is written and passes everything on."""
+    """An asyncio transport that counts written bytes and passes everything on."""
 
     __slots__ = ("_aborting", "_transport", "_write", "is_closing", "traffic")
 

@@ -59,7 +59,7 @@ class Tokens:
         return random + self._masked(self._digits(network), random)
 
     def network_of(self, user: str) -> str:
-        """Return 4 hex digits that the users of one network have in common, and seldom those of another."""
+        """Return 4 hex digits that are equal for all users of one network, and seldom equal to those of another."""
         return self._masked(user[-4:], user[:-4])
 
     def issue(self, user: str, name: str) -> Account:

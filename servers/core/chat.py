@@ -217,8 +217,8 @@ class Chat:
                 return page
         if after.epoch == self._store.epoch and after.seq > (await self._store.head(room)).seq:
             raise BadRequest(f"after: the room's log ends before {after}; join again")
-        found = await self._store.read(room, after, self.settings.page_max)
-        return encode_page(found, self.settings.page_bytes_max)
+        page_read = await self._store.read(room, after, self.settings.page_max)
+        return encode_page(page_read, self.settings.page_bytes_max)
 
     async def wait_and_read(self, room: str, after: Cursor, timeout_s: float) -> EncodedPage:
         """Return the events after the cursor as soon as there are any; an empty page after `timeout_s`."""

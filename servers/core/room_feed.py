@@ -87,7 +87,7 @@ class RoomFeed:
         self._followers: dict[Push, asyncio.Future[None]] = {}
         self._waiters = Waiters()
         self._has_gap = asyncio.Event()
-        self._has_gap.set()  # what was committed since `head` was read
+        self._has_gap.set()  # events may have been committed since `head` was read
         self._used_s = time.monotonic()
         self._start_over(head)
 
@@ -202,7 +202,7 @@ class RoomFeed:
             self._drop(push)
 
     def trim(self, bytes_max: int) -> None:
-        """Keep the newest events that fit, `tail_max` at most, and those that are still to be pushed."""
+        """Keep the newest events that fit, `tail_max` at most, and all events that are not pushed yet."""
         fitting_count = fitting_bytes = 0
         for event in reversed(self._tail[-self._settings.tail_max :]):
             fitting_bytes += len(event) + OBJECT_BYTES

@@ -17,7 +17,7 @@ from servers.core.wire import Event
 
 RETRY_S = 1.0  # the pause after the store has failed; the log is still there
 FEEDS_MAX = 4_000  # how many rooms keep a feed that nobody reads, of 5 kB each without its tail
-UNREAD_S = 1.0  # if there are too many feeds, those are closed that nobody has read for so long
+UNREAD_S = 1.0  # if there are too many feeds, each one that was not read for so long is closed
 
 
 class RoomFeeds:
@@ -58,7 +58,7 @@ class RoomFeeds:
         if feed := self._feeds.get(room):
             return feed
         head = await self._store.head(room)
-        if room not in self._feeds:  # nobody else made it meanwhile
+        if room not in self._feeds:  # no other call has created it meanwhile
             self._close_surplus()
             feed = RoomFeed(room, head, self._store, self._settings, self._on_foreign_event, self._bound)
             self._feeds[room] = feed

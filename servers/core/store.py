@@ -24,7 +24,6 @@ MODULES = {
 """The module for each scheme of a URL. rediss: Redis with TLS; for PostgreSQL, `?sslmode=` turns TLS on."""
 EMBEDDED = frozenset({"sqlite"})
 """Schemes whose store serves one process only; any number of processes share the others."""
-
 DELETE_AFTER_MS = 3_600_000
 """A connection is deleted so long after its lease has expired: then its client must join again."""
 

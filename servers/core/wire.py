@@ -263,6 +263,5 @@ decode_command = msgspec.json.Decoder(SocketCommand).decode
 decode_first_frame = msgspec.json.Decoder(Join | SocketCommand).decode
 decode_frame = msgspec.json.Decoder(ServerFrame).decode
 """Decoders for unions of types, built once: `decode` would build one for each frame, and take eight times as long."""
-
 Undecodable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `decode` raises for input that is not JSON of the expected type."""

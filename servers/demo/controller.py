@@ -28,7 +28,6 @@ LEFT_S = 8.0  # how long a window without a page keeps its connections: a page t
 NAMES = ("Ada", "Bob", "Cyd", "Dee")
 LIMIT_MAX_S = 20.0
 """Today's hosts end a call after five minutes, which is too long to wait in a presentation: here it is shortened."""
-
 HOSTS = {
     profile.name: replace(profile, max_duration_s=min(profile.max_duration_s, LIMIT_MAX_S))
     for profile in map(profiles.find, ("classic-hobby", "fluid-2026"))

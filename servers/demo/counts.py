@@ -101,9 +101,9 @@ def request_bytes(run: Path) -> dict[str, float]:
             row for row in csv.DictReader(file) if row["scenario"] == "link" and row["transport"] == "short_polling"
         ]
     void = {row["repeat"] for row in rows if row["verdict"] == "void"}
-    found = defaultdict(list)
+    sizes_by_link = defaultdict(list)
     for row in rows:
         if row["repeat"] not in void:
             requests = sum(int(row[f"requests_{part}"]) for part in ("send", "receive", "upkeep"))
-            found[row["link"]].append(float(row["client_up_bytes"]) / requests)
-    return {link: round(median(sizes), -1) for link, sizes in found.items()}
+            sizes_by_link[row["link"]].append(float(row["client_up_bytes"]) / requests)
+    return {link: round(median(sizes), -1) for link, sizes in sizes_by_link.items()}

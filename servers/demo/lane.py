@@ -103,7 +103,7 @@ class Lane:
                 await self._start()
 
     async def stop(self) -> None:
-        """End the crowd and the server; what was counted is kept."""
+        """End the crowd and the server; the counters are kept."""
         await self.stop_crowd()
         async with self._lock:
             await self._stop()
@@ -124,7 +124,7 @@ class Lane:
                 self.plan = planned(service_counts) if service_counts else None
 
     async def start_crowd(self, people: int) -> None:
-        """Have so many scripted users join the room and talk, in place of those who do."""
+        """Have `people` scripted users join the room and talk, in place of the present ones."""
         await self.stop_crowd()
         if not people:
             return

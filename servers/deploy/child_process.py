@@ -29,7 +29,6 @@ QUOTED_LINES = 12
 LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 """Below the ephemeral ports, which start at 32,768 on Linux: no other connection takes one."""
-
 SHARES = 60
 """Each process takes its ports from a share of its own, one after the other: other processes choose at the same time,
 and a port looks free until it is bound."""

@@ -55,8 +55,8 @@ def empty_database(engine: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def version_of(engine: str) -> str:
     """Return name and version of the engine that would be started."""
     output = _run(NEEDED[engine][0], "--version")
-    found = re.search(r"\d+(\.\d+)+", output)
-    return f"{engine} {found.group() if found else output}"
+    version = re.search(r"\d+(\.\d+)+", output)
+    return f"{engine} {version.group() if version else output}"
 
 
 @contextmanager

@@ -34,7 +34,6 @@ PACKAGES = {
     "setpriv": "util-linux",
 }
 """Programs needed, and the Debian package of each."""
-
 NEEDED = {"redis": ("redis-server", "setpriv"), "postgresql": ("postgres", "initdb", "setpriv")}
 """The programs of one engine, by the scheme of its URLs."""
 
@@ -124,7 +123,7 @@ class Engine:
 
 @contextmanager
 def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
-    """Run a Redis that keeps its data in `folder`, and acknowledges what is on disk. Raises NotStarted.
+    """Run a Redis that keeps its data in `folder`, and acknowledges a write when it is on disk. Raises NotStarted.
 
     more: further command-line options.
     """
@@ -197,7 +196,7 @@ def unprivileged(at_parents_death: signal.Signals) -> list[str]:
 
 
 def run_unprivileged(*command: str | Path) -> None:
-    """Run a command to its end: as UNPRIVILEGED if this process is root's, else as its own user.
+    """Run a command to its end: as UNPRIVILEGED if this process runs as root, otherwise as the same user.
 
     Raises NotStarted with the command's error output if it fails.
     """

@@ -1,4 +1,4 @@
-"""A TCP relay between clients and a server, which can delay what it passes on, record it, and be cut.
+"""A TCP relay between clients and a server. It can delay and record all data, and it can be cut.
 
 Teaches what programs see of distance and of a cut. Distance: everything arrives a constant time after it was sent, each
 way, in order, and connecting costs a round trip. A cut: connections end, new ones cannot be opened, and bytes in flight

@@ -48,7 +48,7 @@ class Listening:
     reuse_port: bool
 
 
-async def opened(slug: str, url: str, settings: Settings, api: str = "") -> Starlette:
+async def open_app(slug: str, url: str, settings: Settings, api: str = "") -> Starlette:
     """Open the store, and return a transport's application over it; with `api`, an API at that address writes."""
     clock = SystemClock()
     store = await open_store(url)
@@ -123,5 +123,5 @@ class OnDemand:
         """Serve a call; the first one opens the store, and calls that come meanwhile wait for it."""
         async with self._opening:
             if self._app is None:
-                self._app = await opened(self._slug, self._url, self._settings)
+                self._app = await open_app(self._slug, self._url, self._settings)
         await self._app(scope, receive, send)

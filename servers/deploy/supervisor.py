@@ -52,7 +52,7 @@ class Supervisor:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids of those that serve, by role."""
+        """The process ids of the serving processes, by role."""
         return {part.role: part.child.pid for part in self._parts if part.child}
 
     @property
@@ -173,14 +173,14 @@ class Supervisor:
 def signals(handlers: Mapping[signal.Signals, bytes]) -> Iterator[tuple[int, int]]:
     """Yield both ends of a pipe, to which each of these signals writes STOP or RENEW: one poll can wait for it, too."""
     reading, writing = os.pipe()
-    before = {
+    previous = {
         number: signal.signal(number, lambda *_, mark=mark: os.write(writing, mark))
         for number, mark in handlers.items()
     }
     try:
         yield reading, writing
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
         os.close(reading)
         os.close(writing)

@@ -34,11 +34,6 @@ def credentials_from(environ: Mapping[str, str]) -> Credentials:
     return Credentials(app_id, key, secret)
 
 
-def new_credentials() -> dict[str, str]:
-    """Return new credentials, as variables of the environment."""
-    return dict(zip(VARIABLES, ("1", secrets.token_hex(8), secrets.token_hex(16)), strict=True))
-
-
 def main(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
@@ -55,9 +50,11 @@ def main(
     pong_wait_s: Annotated[float, typer.Option(min=0.1, help="How long a pinged client has to answer.")] = 30.0,
 ) -> None:
     """Serve a stand-in for Pusher Channels, for the application that the environment names."""
-    given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
-    made = new_credentials() if sys.stdout.isatty() and not given else {}
-    credentials = credentials_from(given | made)
+    known = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    made: dict[str, str] = {}
+    if sys.stdout.isatty() and not known:
+        made = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
+    credentials = credentials_from(known | made)
     try:
         if webhook:
             Origin.parse("/".join(webhook.split("/")[:3]))  # its scheme, host and port

@@ -68,24 +68,24 @@ def verify_call(
     credentials: Credentials, method: str, path: str, params: Sequence[tuple[str, str]], body: bytes, now_s: float
 ) -> None:
     """Check an API call; `params` are decoded query parameters, `now_s` is Unix time. Raises BadSignature."""
-    given = {name.lower(): value for name, value in params}
-    if len(given) != len(params):
+    values = {name.lower(): value for name, value in params}
+    if len(values) != len(params):
         raise BadSignature("every query parameter may be given once")
-    if given.get("auth_key") != credentials.key:
-        raise BadSignature(f"unknown auth_key {given.get('auth_key')!r}")
-    if given.get("auth_version") != AUTH_VERSION:
-        raise BadSignature(f"expected auth_version {AUTH_VERSION}, got {given.get('auth_version')!r}")
+    if values.get("auth_key") != credentials.key:
+        raise BadSignature(f"unknown auth_key {values.get('auth_key')!r}")
+    if values.get("auth_version") != AUTH_VERSION:
+        raise BadSignature(f"expected auth_version {AUTH_VERSION}, got {values.get('auth_version')!r}")
     expected = hex_hmac(credentials.secret, string_to_sign(method, path, params))
-    if not is_same(expected, given.get("auth_signature", "")):
+    if not is_same(expected, values.get("auth_signature", "")):
         what_to_do = "check the secret, and that the parameters are the signed ones"
         raise BadSignature(f"auth_signature does not match: {what_to_do}")
-    timestamp = given.get("auth_timestamp", "")
+    timestamp = values.get("auth_timestamp", "")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise BadSignature(f"expected auth_timestamp in whole seconds, got {timestamp[:40]!r}")
     if abs(now_s - int(timestamp)) > TIMESTAMP_WINDOW_S:
         raise BadSignature(f"auth_timestamp is not within {TIMESTAMP_WINDOW_S} s of the server's time {now_s:.0f}")
     # The digest is signed, so the signature covers the body; libraries send it with an empty body too.
-    claimed_md5 = given.get("body_md5")
+    claimed_md5 = values.get("body_md5")
     if claimed_md5 is None:
         if body:
             raise BadSignature("a call with a body must sign its body_md5")
@@ -105,7 +105,7 @@ class Authorization:
     ) -> Subscription:
         """Return the subscription that a connection requests. Raises RequestDenied.
 
-        user_id: the user as whom the connection has signed in. channels: those that it is subscribed to already.
+        user_id: the signed-in user, if any. channels: the names of the channels to which it is subscribed already.
         """
         name = request.channel
         channels_max = self._limits.subscriptions_per_connection_max

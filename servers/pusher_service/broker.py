@@ -105,7 +105,7 @@ class Broker:
         return Counts(len(channel.subscribers), len(channel.members))
 
     def occupied(self, prefix: str) -> list[str]:
-        """Return the names of the occupied channels that start with `prefix`; those of single users are not listed."""
+        """Return the names of the occupied channels that start with `prefix`, without the channels of single users."""
         return [name for name in self._channels if name.startswith(prefix) and not name.startswith(Kind.USER.value)]
 
     def users(self, name: str) -> list[str]:

@@ -94,7 +94,7 @@ class PusherConnections:
                 self._deliver(Close(socket_id, frames.UNAUTHORIZED, "terminated by the application"))
 
     def check_idle(self) -> None:
-        """Ping the clients that were silent for the activity timeout; close those that did not answer in time."""
+        """Ping clients that were silent for the activity timeout; close connections whose pong is late."""
         now_s = self._clock()
         silent: list[str] = []
         overdue: list[str] = []

@@ -25,16 +25,14 @@ GRACE_S = 3.0
 RETRY_S = 300.0
 RETRY_PAUSE_MAX_S = 30.0
 RESPONSE_S = 10.0
-PAUSE_S = 0.05  # the pause between two looks for events: those of one pause share a request
+PAUSE_S = 0.05  # the pause between two looks for events: the events of one pause share a request
 BYTES_MAX = 16 * 1024 * 1024
 """How much may wait for an API that does not respond. If there is more, the oldest event is dropped, and logged."""
-
 EVENT_BYTES = 1000  # about how much memory an event takes beside its data
 BATCH_MAX = 100
 BATCH_BYTES_MAX = 128 * 1024  # at most six times as much as JSON: APIs accept bodies of 1 MiB
 DEPARTURES = {"channel_occupied": "channel_vacated", "member_added": "member_removed"}
 """The departure that a return cancels."""
-
 DELAYED = frozenset(DEPARTURES.values())
 
 Event = dict[str, str]
@@ -48,7 +46,7 @@ class WebhookEvents:
         self._clock = clock
         self._ready: deque[Event] = deque()
         self._bytes = 0
-        self._delayed: dict[tuple[str, str, str], tuple[float, Event]] = {}  # those that are due first, first
+        self._delayed: dict[tuple[str, str, str], tuple[float, Event]] = {}  # ordered by due time
 
     def note(self, event: Event) -> None:
         """Add an event; a departure waits, and a return before it is due removes it."""

@@ -108,7 +108,7 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
         ends = [socket for process in servers for socket in _sockets(process, psutil.CONN_ESTABLISHED)]
         local_ends = {local for local, _ in ends}
         between_servers = [remote for _, remote in ends if remote in local_ends]  # each connection has two ends
-        found = {
+        counts = {
             "processes": len(servers),
             "endpoints": sum(len(_sockets(process, psutil.CONN_LISTEN)) for process in servers),
             "listener_connections": listening,
@@ -118,7 +118,7 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
         assert person.stdin is not None
         person.stdin.close()
         person.wait(DEADLINE_S)
-        return found
+        return counts
 
 
 def _push_service(stack: ExitStack) -> tuple[Mapping[str, str], list[Process]]:
@@ -135,9 +135,9 @@ def _sockets(process: Process, status: str) -> list[tuple[Any, Any]]:
     return [(connection.laddr, connection.raddr) for connection in connections if connection.status == status]
 
 
-def encoded(found: Mapping[str, object]) -> str:
+def encoded(comparison: Mapping[str, object]) -> str:
     """Return the content of the file."""
-    return json.dumps(found, indent=2) + "\n"
+    return json.dumps(comparison, indent=2) + "\n"
 
 
 if __name__ == "__main__":

@@ -34,8 +34,10 @@ def node(script: str, *arguments: str) -> list[str]:
 def running(command: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Iterator[Process]:
     """Run a command in `cwd` until the block ends, with `env` added to the environment, and unbuffered pipes."""
     pipe = subprocess.PIPE
-    added = {**os.environ, **(env or {})}
-    with subprocess.Popen(command, env=added, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as process:
+    environment = {**os.environ, **(env or {})}
+    with subprocess.Popen(
+        command, env=environment, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
+    ) as process:
         try:
             yield process
         finally:

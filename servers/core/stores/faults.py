@@ -19,9 +19,9 @@ class Faults:
     def __init__(self) -> None:
         self._logged_s: dict[str, float] = {}
 
-    def unavailable(self, error: BaseException, what: str = "no response") -> Unavailable:
+    def unavailable(self, error: BaseException, problem: str = "no response") -> Unavailable:
         """Return the error for a request that failed, and log the fault unless it was logged within LOG_AGAIN_S."""
-        fault = f"store: {what} ({type(error).__name__}: {error})"
+        fault = f"store: {problem} ({type(error).__name__}: {error})"
         now_s = time.monotonic()
         if now_s - self._logged_s.get(fault, float("-inf")) >= LOG_AGAIN_S:
             if len(self._logged_s) >= FAULTS_MAX:

@@ -15,11 +15,9 @@ from servers.core.wire import Cursor
 
 UNUSED_S = 60.0
 ROOMS_MAX = 10_000
-"""When so many rooms are followed, of 300 bytes each, every further one first drops those that are unused."""
-
+"""When so many rooms are followed, of 300 bytes each, every further one first drops all unused rooms."""
 Heads = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
 """Returns the last seq of each room's log; 0 if it is empty."""
-
 NewEpoch = Callable[[str], Awaitable[None]]  # gives the logs a new epoch, if the given one is still their epoch
 
 

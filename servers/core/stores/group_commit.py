@@ -2,7 +2,7 @@
 
 Teaches group commit: a commit waits for the disk, so the writes that arrive during one commit share the next, and each
 is acknowledged only when its own transaction is on disk. The number of waiting writes is bounded, since requests may
-come faster than the disk writes, and they stay in the queue when their clients are gone. Leaves out what is written.
+come faster than the disk writes, and they stay in the queue when their clients are gone. Leaves out the operations.
 """
 
 import asyncio

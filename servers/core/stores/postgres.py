@@ -53,7 +53,7 @@ class PostgresStore:
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Create the tables if needed, try what is needed of them, and begin to listen. Raises one of FAILURES."""
+        """Create the tables if needed, try every statement, and begin to listen. Raises one of FAILURES."""
         connection = await self._pool.connect()
         try:
             await self._pool.prepare(connection)
@@ -133,20 +133,20 @@ class PostgresStore:
         expired = await self._pool.fetch(SQL["expired"], now_ms)
         await self._pool.fetch(SQL["delete_connections"], now_ms - DELETE_AFTER_MS)
         await self._pool.fetch(SQL["delete_names"], now_ms)
-        gone: list[Event] = []
+        events: list[Event] = []
         with suppress(Unavailable):
             for room, user, seen_ms in expired:
-                gone += await self._change(SQL["go_offline"], room, user, now_ms, seen_ms)
-        return gone
+                events += await self._change(SQL["go_offline"], room, user, now_ms, seen_ms)
+        return events
 
     async def is_member(self, room: str, user: str) -> bool:
-        ((found,),) = await self._pool.fetch(SQL["is_member"], room, user)
-        return bool(found)
+        ((is_member,),) = await self._pool.fetch(SQL["is_member"], room, user)
+        return bool(is_member)
 
     async def members(self, room: str, limit: int) -> dict[Member, int]:
         rows = await self._pool.fetch(SQL["members"], room, limit)
-        found = [(Member(*fields), up_to) for *fields, up_to in rows]
-        return dict(sorted(found, key=lambda row: (row[0].name, row[0].user)))
+        members = [(Member(*fields), up_to) for *fields, up_to in rows]
+        return dict(sorted(members, key=lambda row: (row[0].name, row[0].user)))
 
     async def close(self) -> None:
         self._rooms.close()

@@ -38,7 +38,7 @@ class PostgresListener:
         self._has_hints.set()
 
     async def follow(self) -> None:
-        """Listen until cancelled; a broken connection is replaced, and what it missed is in the log."""
+        """Listen until cancelled; a broken connection is replaced, and missed events are read from the log."""
         await supervised_retry(self._connect_and_listen, RETRY_S, *FAILURES, Unavailable)
 
     async def _connect_and_listen(self) -> None:

@@ -67,9 +67,9 @@ class RedisReader:
         rooms = {EVENTS + room: f"{seq}-0" for room, seq in self._rooms.heads.items()}
         streams: dict[Any, Any] = {**self._last_ids, **rooms}
         async with asyncio.timeout(BLOCK_S + COMMAND_S):
-            found: Any = await self._redis.xread(streams, count=READ_MAX, block=int(BLOCK_S * 1000))
+            new_entries: Any = await self._redis.xread(streams, count=READ_MAX, block=int(BLOCK_S * 1000))
         if epoch == self._rooms.epoch:
-            for stream, entries in found:
+            for stream, entries in new_entries:
                 self._on_entry(stream.decode(), *entries[-1])
 
     def _on_entry(self, stream: str, entry_id: bytes, fields: dict[bytes, bytes]) -> None:

@@ -85,14 +85,14 @@ class RedisScript:
             await self._redis.xread({REHEARSAL: "0-0"}, count=1)
 
     async def check_durability(self) -> None:
-        """Warn if this Redis may lose what it acknowledged, as far as this user may know. Raises Unavailable."""
+        """Warn if this Redis may lose acknowledged events, if this user may read that. Raises Unavailable."""
         wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
         async with self._in_time():
             with suppress(NoPermissionError):
-                found = await self._redis.config_get(*wanted)
+                actual = await self._redis.config_get(*wanted)
                 for name, value in wanted.items():
-                    if found.get(name) != value:
-                        log.warning("store: Redis has %s %s; only %s keeps every event", name, found.get(name), value)
+                    if actual.get(name) != value:
+                        log.warning("store: Redis has %s %s; only %s keeps every event", name, actual.get(name), value)
             try:
                 await self._redis.info("replication")
             except NoPermissionError:

@@ -50,7 +50,7 @@ end
 
 local function head_of(room) return tonumber(redis.call('GET', 'chat:head:' .. room) or 0) end
 
--- Drop what lies further back than the stream keeps, and the client_ids of those sends.
+-- Drop events that are older than the stream keeps, with their client_ids.
 local function trim(room, seq)
   local oldest = seq - kept + 1
   if seq % TRIM_EVERY ~= 0 or oldest <= 1 then return end

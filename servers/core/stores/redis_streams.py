@@ -71,7 +71,7 @@ class RedisStreamsStore:
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the epoch, try what is needed, and begin to follow the streams. Raises Unavailable or UnknownLayout."""
+        """Read the epoch, try every command, and begin to follow the streams. Raises Unavailable or UnknownLayout."""
         await self._script.check_durability()
         (layout,) = await self._script.run("epoch")
         require_layout(layout.decode(), "delete its keys chat:*")
@@ -98,7 +98,7 @@ class RedisStreamsStore:
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
         start, entries = await self._script.run("read", room, after.epoch, after.seq, limit)
         events = tuple(_entry(room, entry) for entry in entries)
-        if events and events[0].seq > start + 1:  # what came before is no longer kept
+        if events and events[0].seq > start + 1:  # earlier events are no longer kept
             start = events[0].seq - 1
         return Page(self.epoch, start, events[-1].seq if events else start, events)
 
@@ -139,22 +139,22 @@ class RedisStreamsStore:
         return int((await self._script.run("now"))[0])
 
     async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
-        gone: list[Event] = []
+        events: list[Event] = []
         with suppress(Unavailable):
-            while events := await self._commands.run(self._expire(now_ms, lease_ms)):
-                gone += events
-        return gone
+            while batch := await self._commands.run(self._expire(now_ms, lease_ms)):
+                events += batch
+        return events
 
     async def is_member(self, room: str, user: str) -> bool:
         return bool((await self._script.run("is_member", room, user))[0])
 
     async def members(self, room: str, limit: int) -> dict[Member, int]:
         (rows,) = await self._script.run("members", room, limit)
-        found = [
+        members = [
             (Member(user.decode(), name.decode(), bool(online), int(seen_ms)), int(up_to))
             for user, name, online, seen_ms, up_to in rows
         ]
-        return dict(sorted(found, key=lambda row: (row[0].name, row[0].user)))
+        return dict(sorted(members, key=lambda row: (row[0].name, row[0].user)))
 
     async def close(self) -> None:
         self._rooms.close()

@@ -10,7 +10,6 @@ NO_LIMITS = Limits(0, 0, 0)
 
 LAYOUT = 2
 """The number of the layout of tables and keys; every store holds it, and another one is refused, not upgraded."""
-
 CODES = frozenset({"CONNS", "ROOMS", "UROOM", "NAMED", "NJOIN"})
 """Five letters, as an SQLSTATE has: the scripts of Redis and the functions of PostgreSQL raise them."""
 

@@ -1,7 +1,7 @@
 """Commands that run to their end, even if the request that started them is cancelled.
 
-Teaches why: a write that is cancelled half-way may be committed or not, and nobody would know. Here the store owns the
-command's task, and the request only waits for it. If the request is cancelled, the event is committed all the same.
+Teaches why: a write that is cancelled half-way may be committed or not, and its caller cannot know. Here the store owns
+the command's task, and the request only waits for it. If the request is cancelled, the event is committed nevertheless.
 """
 
 import asyncio

@@ -43,14 +43,14 @@ class DatabaseFile:
         """Raise FileMoved unless the files are under their names, and no shorter than before: SQLite cuts neither."""
         for path, known in self._files.items():
             try:
-                found = path.stat()
+                status = path.stat()
             except OSError as error:
                 raise FileMoved(f"{path} is not there any more: {error.strerror}") from None
-            if not os.path.samestat(known, found):
+            if not os.path.samestat(known, status):
                 raise FileMoved(f"{path} is another file than the one that was opened")
-            if found.st_size < known.st_size:
-                raise FileMoved(f"{path} was cut from {known.st_size} to {found.st_size} bytes by another program")
-            self._files[path] = found
+            if status.st_size < known.st_size:
+                raise FileMoved(f"{path} was cut from {known.st_size} to {status.st_size} bytes by another program")
+            self._files[path] = status
 
     def close(self) -> None:
         """End the lock. Close SQLite's connections before."""
@@ -60,21 +60,21 @@ class DatabaseFile:
 
 def _lock(path: Path) -> int:
     """Return the descriptor that holds the lock; raise RuntimeError if it is taken."""
-    taken = RuntimeError(
+    in_use = RuntimeError(
         f"store: {path} is open in another process, and the embedded store serves one only; "
         "use another file, or a store that several processes can share"
     )
     if path.exists() and _identity(path.stat()) in _locked:
-        raise taken
+        raise in_use
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise taken from None
+        raise in_use from None
     _locked.add(_identity(os.fstat(descriptor)))
     return descriptor
 
 
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -88,8 +88,8 @@ def head(database: sqlite3.Connection, room: str) -> int:
 
 def members(database: sqlite3.Connection, room: str, limit: int) -> dict[Member, int]:
     rows = database.execute(SQL["members"], (room, limit)).fetchall()
-    found = [(Member(user, name, bool(online), seen_ms), up_to) for user, name, online, seen_ms, up_to in rows]
-    return dict(sorted(found, key=lambda row: (row[0].name, row[0].user)))
+    found_members = [(Member(user, name, bool(online), seen_ms), up_to) for user, name, online, seen_ms, up_to in rows]
+    return dict(sorted(found_members, key=lambda row: (row[0].name, row[0].user)))
 
 
 def is_member(database: sqlite3.Connection, room: str, user: str) -> bool:

@@ -7,7 +7,7 @@ NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 def statements(file: str) -> dict[str, str]:
-    """Return the statements of a file in this folder, by name; what stands above the first name is a comment."""
+    """Return the statements of a file in this folder, by name; text above the first name is a comment."""
     text = files(__package__).joinpath(file).read_text(encoding="utf-8")
     _, *parts = NAME.split(text)  # a name and its statement in turn
     return {name: statement.strip() for name, statement in zip(parts[::2], parts[1::2], strict=True)}

@@ -24,7 +24,6 @@ HOP_BY_HOP = frozenset(
 )
 EXPECT = b"expect"
 """Not passed on either: it announces a body (RFC 9110 section 10.1.1), which the host has received by then."""
-
 ABNORMAL_CODE = 1006
 NO_CODE = 1005
 NORMAL_CODE = 1000
