@@ -62,7 +62,7 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
     _resume(record, path)
     due = [trial for trial in planned if not any(trial.is_key_of(row) for row in record[trial.table])]
     minutes = sum(trial.about_s for trial in due) / 60
-    about = f", about {minutes:.0f} minutes" if minutes else ""
+    about = f", about {max(1, round(minutes))} min" if minutes else ""
     console.print(f"{len(due)} of {len(planned)} measurements are due{about}.")
     with reserved(placement, console.print):
         record.setdefault("load_average", os.getloadavg()[0])

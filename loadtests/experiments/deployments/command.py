@@ -36,7 +36,7 @@ def trials(scenario: Scenario, cores: Cores) -> Iterator[Trial]:
         for deployment in Random(f"order {repeat}").sample(DEPLOYMENTS, len(DEPLOYMENTS)):
             (planned,) = scenario.planned([find(deployment.transport)], repeat)
             key: Row = {"deployment": deployment.name, "transport": deployment.transport, "repeat": repeat}
-            yield Trial(TABLE, key, partial(_row, planned, deployment, cores))
+            yield Trial(TABLE, key, partial(_row, planned, deployment, cores), planned.about_s)
 
 
 def _row(planned: Planned, deployment: Deployment, cores: Cores) -> Row:

@@ -124,9 +124,11 @@ def _trials(
             key: Row = {"transport": transport.slug, "store": store.scheme, "repeat": repeat}
             (planned,) = (between if cross_process else served).planned([transport], repeat)
             if cross_process:
-                yield Trial("cross_process", key, partial(measure_cross_process, planned, store, cores))
+                yield Trial(
+                    "cross_process", key, partial(measure_cross_process, planned, store, cores), planned.about_s
+                )
             else:
-                yield Trial("loads", key, partial(_served, planned, store, engines, cores))
+                yield Trial("loads", key, partial(_served, planned, store, engines, cores), planned.about_s)
         for scheme in APPENDED:
             key = {"store": scheme, "repeat": repeat}
             yield Trial("appends", key, partial(measure_appends, scheme, appends, cores))
