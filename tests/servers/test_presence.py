@@ -62,9 +62,7 @@ async def test_two_heartbeats_may_be_lost(presence: Presence, store: Store, cloc
         await chat.heartbeat(ADA, "room", "window")
 
 
-async def test_a_user_who_is_back_is_online_though_the_store_fails_to_expire(
-    presence: Presence, store: Store, clock: FakeClock
-) -> None:
+async def test_a_user_who_is_back_is_online_if_expiry_fails(presence: Presence, store: Store, clock: FakeClock) -> None:
     await presence.join(WINDOW)
     clock.advance(2 * LEASE_S)
     assert [event.body for event in await presence.sweep()] == ["offline"]
@@ -133,9 +131,7 @@ async def test_leases_end_on_time_though_the_clock_is_set(presence: Presence, cl
 
 
 @pytest.mark.parametrize("wrong_s", [HOUR_S, -HOUR_S])
-async def test_leases_run_on_the_clock_of_the_store(
-    presence: Presence, store: Store, clock: FakeClock, wrong_s: float
-) -> None:
+async def test_leases_use_the_stores_clock(presence: Presence, store: Store, clock: FakeClock, wrong_s: float) -> None:
     elsewhere = Presence(store, FakeClock(wrong_s), Settings(lease_s=LEASE_S))
     await elsewhere.join(WINDOW)
     assert await presence.sweep() == []

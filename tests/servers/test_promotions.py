@@ -97,9 +97,7 @@ async def stores(failing_over: FailingOver, monkeypatch: pytest.MonkeyPatch) -> 
         yield found
 
 
-async def test_numbers_that_are_used_again_belong_to_a_new_epoch(
-    failing_over: FailingOver, stores: list[Store]
-) -> None:
+async def test_repeated_numbers_belong_to_a_new_epoch(failing_over: FailingOver, stores: list[Store]) -> None:
     _, fall_behind, take_over = failing_over
     one, other = stores
     for body in ("0", "1", "2"):

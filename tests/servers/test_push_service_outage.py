@@ -177,8 +177,7 @@ async def test_a_close_before_the_greeting_is_a_refusal(code: int) -> None:
 
 
 async def test_a_cancelled_attempt_to_connect_closes_its_connection() -> None:
-    arrived = asyncio.Event()
-    closed = asyncio.Event()
+    arrived, closed = asyncio.Event(), asyncio.Event()
 
     async def silent(connection: ServerConnection) -> None:
         arrived.set()

@@ -91,9 +91,7 @@ def test_a_port_in_use_is_named_with_the_option_for_another(main: Callable[..., 
     assert f"port {port} of 127.0.0.1 is in use; name another one with --port" in output
 
 
-def test_the_ready_line_is_json_for_a_parent_and_text_for_a_person(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_ready_line_is_json_or_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     address, facts = "http://127.0.0.1:8000", {"transport": "raw_websocket"}
     print_ready(address, facts, "Open it.")
     assert json.loads(capsys.readouterr().out) == {"address": address, **facts}

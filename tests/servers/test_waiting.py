@@ -110,15 +110,6 @@ def test_a_refusal_for_sending_too_fast_says_when_to_retry_over_http_and_in_a_fr
         assert 0 < answer["retry_after_s"] <= 10
 
 
-def test_the_end_of_a_replaced_socket_does_not_end_its_successor(ada: Guest) -> None:
-    with ExitStack() as replaced:
-        replaced.enter_context(ada.socket())
-        with ada.socket() as successor:
-            replaced.close()
-            command(successor, "send", 1, client_id="1", text="still here")
-            assert {receive(successor)["type"] for _ in range(2)} == {"ack", "page"}
-
-
 def test_a_socket_whose_user_leaves_by_it_or_elsewhere_is_closed(ada: Guest) -> None:
     with ada.socket() as opened:
         command(opened, "leave", 1, connection="c")

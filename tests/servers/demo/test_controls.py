@@ -1,4 +1,4 @@
-"""The demo's controls obey their own page and nobody else, and say what they expected."""
+"""The demo's controls obey only the demo's own page, and a refusal says what was expected."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ DEADLINE_S = 20.0
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[httpx.Client]:
-    """Be the demo's own page: its origin, its secret."""
+    """Return a client that sends the origin and the secret of the demo's own page."""
     with running_demo() as address, httpx.Client(base_url=address, timeout=DEADLINE_S, trust_env=False) as client:
         secret = re.search(r'name="secret" content="([^"]+)"', client.get("/").text)
         assert secret
@@ -36,7 +36,7 @@ def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client
     assert again["lanes"] == opened["lanes"]
 
 
-def test_a_window_gets_what_a_polls_request_sent_over_each_link_as_the_notebook_computes_it(page: httpx.Client) -> None:
+def test_a_window_gets_the_bytes_of_a_poll_over_each_link_as_the_notebook_computes_them(page: httpx.Client) -> None:
     opened = page.post("/control", json={"type": "open_window"}).json()
     sent = {run.cells["link"].iloc[0]: link.SENTENCES[0].figure(run) for run in link.points_of("link").values()}
     assert opened["request_bytes"] == pytest.approx(sent, rel=0.05)
@@ -71,13 +71,13 @@ def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str
         ({"type": "reset_counts", "window": "none", "more": 1}, 400, "more"),
     ],
 )
-def test_what_cannot_be_met_is_refused(page: httpx.Client, body: dict[str, object], status: int, named: str) -> None:
+def test_an_unfit_command_is_refused(page: httpx.Client, body: dict[str, object], status: int, named: str) -> None:
     response = page.post("/control", json=body)
     assert response.status_code == status
     assert named in response.json()["detail"]
 
 
-def test_every_page_leaves_with_a_policy_that_allows_nothing_inline(page: httpx.Client) -> None:
+def test_every_page_has_a_security_policy_that_allows_nothing_inline(page: httpx.Client) -> None:
     lane = page.post("/control", json={"type": "open_window"}).json()["lanes"][0]
     chat = httpx.get(f"{lane['address']}/web/chat.html", trust_env=False)
     for response, framed_by in ((page.get("/"), "'self'"), (chat, f"'self' {str(page.base_url).rstrip('/')}")):
@@ -97,7 +97,7 @@ def test_counters_come_as_a_stream_and_a_closed_window_gets_the_event_gone(page:
         assert next(stream.iter_lines()) == "event: gone"
 
 
-def test_a_page_by_another_name_of_this_machine_is_led_to_the_right_one(page: httpx.Client) -> None:
+def test_a_page_under_another_name_of_this_machine_is_redirected(page: httpx.Client) -> None:
     port = page.base_url.port
     response = httpx.get(f"{page.base_url}?tour", headers={"Host": f"localhost:{port}"}, trust_env=False)
     assert response.headers["location"] == f"http://127.0.0.1:{port}/?tour"

@@ -1,4 +1,4 @@
-"""A lane counts on across its servers."""
+"""A lane of the demo keeps its counts when its server is replaced."""
 
 import asyncio
 from pathlib import Path

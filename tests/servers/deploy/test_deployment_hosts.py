@@ -1,6 +1,6 @@
-"""What is written for real hosts, as far as it can be tried here: entry points, commands, health checks, files.
+"""The files for real hosts, as far as they can be tried here: entry points, commands, health checks.
 
-And what happens to processes while a deployment is in use; tests/outages and tests/conformance test how it serves.
+And processes that are replaced while a deployment is in use. tests/outages and tests/conformance test how it serves.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ def answers(port: int) -> bool:
         return False
 
 
-async def test_the_entry_point_of_functions_serves_a_chat_and_needs_no_lifespan(engines: Engines) -> None:
+async def test_the_entry_point_of_functions_serves_a_chat_without_a_lifespan(engines: Engines) -> None:
     port = free_port()
     command = ["uvicorn", "api.index:app", "--port", str(port), "--lifespan", "off", "--log-level", "warning"]
     with push_service() as service:
@@ -80,7 +80,7 @@ def dockerfile(instruction: str) -> list[str]:
 
 
 def is_healthy(env: Mapping[str, str]) -> bool:
-    """Return the result of the container's own health check, whatever proxy the container is given."""
+    """Return the result of the container's own health check, which must not use the environment's proxy."""
     env = {**os.environ, **env, "http_proxy": "http://127.0.0.1:1"}
     check = subprocess.run(as_here(dockerfile("CMD")), check=False, stderr=subprocess.DEVNULL, env=env)
     return check.returncode == 0
@@ -140,7 +140,7 @@ async def test_the_separate_servers_command_serves_sockets_for_an_api_without_a_
 
 
 @pytest.mark.parametrize("deployment", ENTRIES)
-def test_vercel_is_led_to_the_entry_point_by_a_file_that_exists(deployment: str) -> None:
+def test_vercels_configuration_names_an_entry_point_and_a_package_that_exist(deployment: str) -> None:
     configuration = json.loads((FOLDER / deployment / "vercel.json").read_text())
     assert all((FOLDER / deployment / name).exists() for name in configuration["functions"])
     assert [f"{rule['destination']}.py" for rule in configuration["rewrites"]] == [
@@ -158,7 +158,7 @@ def test_the_files_that_a_host_builds_exist() -> None:
     assert configuration["deploy"]["healthcheckPath"] in (FOLDER / "single_server" / "render.yaml").read_text()
 
 
-async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -> None:
+async def test_a_new_version_replaces_our_processes_and_not_the_vendors() -> None:
     with started(["servers", "deploy", "pusher-and-serverless", "--port", "0"]) as running:
         async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=READY_S) as http:
             await http.get("/health")
@@ -172,7 +172,7 @@ async def test_a_new_version_serves_from_new_processes_and_the_vendors_stays() -
     assert now["pids"] == running.facts["pids"]
 
 
-async def test_connections_outlive_the_api_that_writes_for_them_and_pass_on_its_refusals() -> None:
+async def test_connections_outlive_a_killed_api_and_pass_on_the_refusals_of_its_successor() -> None:
     with started(["servers", "deploy", "separate-websocket-server", "--port", "0"]) as running:
         async with ChatHarness(find("raw_websocket"), running.address).joined("Ada", "Bob") as (ada, bob):
             os.kill(running.facts["pids"]["api"], signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A real nginx before real servers: each transport's site works, and without each of its lines something does not."""
+"""A real nginx before real servers: each transport's site works, and each of its lines is needed for something."""
 
 import asyncio
 import secrets
@@ -28,7 +28,8 @@ from tests.support.pusher_process import push_service, service_settings
 pytestmark = pytest.mark.process
 EACH = 5
 POLLS = 40
-GIVES_UP, GIVES_UP_S = "proxy_read_timeout 1500ms", 1.5
+GIVES_UP_S = 1.5
+GIVES_UP = "proxy_read_timeout 1500ms"
 PATIENCE_S = 1.0
 
 
@@ -38,7 +39,7 @@ def addresses(servers: Sequence[ChildProcess]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[dict[str, ChildProcess]]:
-    """Run one server of each transport that needs no push service, and a patient one; nginx takes each for two."""
+    """Run one server of each transport that needs no push service, and one that holds polls for a minute."""
     given = {row.slug: (row, "--ping", "20") for row in TRANSPORTS if not row.needs_push_service}
     given["patient"] = (find("long_polling"), "--hold", "60")
     with ExitStack() as stack:
@@ -63,16 +64,16 @@ def test_every_transport_has_a_site() -> None:
 
 
 @pytest.mark.parametrize("slug", ["short_polling", "long_polling", "raw_websocket", "server_sent_events"])
-def test_a_server_refuses_the_name_by_which_nginx_calls_it(slug: str, servers: dict[str, ChildProcess]) -> None:
-    without = {"proxy_set_header Host $http_host;": ""}
-    with pytest.raises(httpx.HTTPStatusError, match="403"), visited(servers[slug], without):
+def test_a_server_refuses_requests_without_their_host_name(slug: str, servers: dict[str, ChildProcess]) -> None:
+    without_host = {"proxy_set_header Host $http_host;": ""}
+    with pytest.raises(httpx.HTTPStatusError, match="403"), visited(servers[slug], without_host):
         pass
 
 
-def test_polls_share_connections_to_the_server_instead_of_one_each(servers: dict[str, ChildProcess]) -> None:
+def test_polls_share_connections_to_the_server(servers: dict[str, ChildProcess]) -> None:
     server = servers["short_polling"]
 
-    def opened(instead: dict[str, str]) -> int:
+    def connections_opened(instead: dict[str, str]) -> int:
         with visited(server, instead) as ada:
             before: int = stats(server.address)["wire"]["connections_opened"]
             for _ in range(POLLS):
@@ -80,12 +81,12 @@ def test_polls_share_connections_to_the_server_instead_of_one_each(servers: dict
             after: int = stats(server.address)["wire"]["connections_opened"]
             return after - before - 1  # less that of this request
 
-    assert opened({}) <= 1
+    assert connections_opened({}) <= 1
     for line in ("keepalive 64;", "proxy_http_version 1.1;", 'proxy_set_header Connection "";'):
-        assert opened({line: ""}) == POLLS, line
+        assert connections_opened({line: ""}) == POLLS, line
 
 
-def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_gives_up_before(servers: dict[str, ChildProcess]) -> None:
+def test_a_poll_is_held_for_the_whole_hold_time_unless_nginx_times_out(servers: dict[str, ChildProcess]) -> None:
     with visited(servers["long_polling"]) as ada:
         sent_s = monotonic()
         assert ada.poll().raise_for_status().json()["events"] == []
@@ -117,7 +118,7 @@ def test_a_socket_needs_both_headers_of_the_upgrade_passed_on(servers: dict[str,
             pass
 
 
-def test_a_quiet_socket_stays_open_unless_nginx_gives_up_before_the_next_ping(servers: dict[str, ChildProcess]) -> None:
+def test_an_idle_socket_stays_open_unless_nginx_times_out(servers: dict[str, ChildProcess]) -> None:
     with visited(servers["raw_websocket"]) as ada, ada.socket() as socket:
         receive_until_quiet(socket)
     impatient = {"proxy_read_timeout 50s": GIVES_UP}
@@ -178,8 +179,8 @@ def received_at_once(ada: Guest, patience_s: float) -> bool:
         return False
 
 
-def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(servers: dict[str, ChildProcess]) -> None:
-    """A buffer alone holds no small event up (nginx 1.22): it passes on what it has when there is no more to read."""
+def test_compression_delays_events_unless_buffering_is_forbidden(servers: dict[str, ChildProcess]) -> None:
+    """A buffer alone delays no small event (nginx 1.22): it passes on what it has when there is no more to read."""
     settings = {
         "both": {GZIP_OFF: GZIP_ON},
         "the site": {GZIP_OFF: GZIP_ON + IGNORES_HEADER},
@@ -195,7 +196,7 @@ def test_events_wait_in_a_compressor_unless_one_side_forbids_buffering(servers: 
 
 
 def test_nginx_reads_ahead_of_a_lagging_reader_only_if_it_buffers(servers: dict[str, ChildProcess]) -> None:
-    """The server must see that a client lags: then it leaves it behind, and keeps nothing for it."""
+    """The server must see that a client lags: then it stops pushing to it, and keeps nothing for it."""
 
     def read_ahead(instead: dict[str, str]) -> bool:
         with TemporaryDirectory(prefix="nginx-log-") as name:

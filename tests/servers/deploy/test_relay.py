@@ -85,7 +85,7 @@ async def test_pieces_keep_their_order_when_the_delay_changes() -> None:
 
 
 async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() -> None:
-    """And nothing adds to it: of many messages the fastest takes less than two such round trips."""
+    """Nothing adds to the delay: of many messages the fastest takes less than two round trips."""
     received_s: list[float] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,7 +93,8 @@ async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() 
             received_s.append(perf_counter())
             writer.write(b"y")
 
-    began_s, quickest_s = perf_counter(), inf
+    began_s = perf_counter()
+    quickest_s = inf
     async with through_relay(answer, DELAY_S) as (reader, writer):
         for message in count():
             sent_s = perf_counter()
@@ -153,7 +154,7 @@ async def test_a_reset_reaches_the_other_end(delay_s: float, is_by_client: bool)
         assert await outcome
 
 
-async def test_a_cut_ends_both_ends_and_refuses_others_until_it_is_mended() -> None:
+async def test_a_cut_ends_both_sides_and_refuses_new_connections_until_it_is_repaired() -> None:
     ended = asyncio.Event()
 
     async def await_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -182,8 +183,9 @@ async def test_a_target_that_refuses_or_has_no_address_resets_the_client(target:
         assert await was_reset(reader)
 
 
-async def test_a_sender_is_not_read_from_while_too_much_is_on_its_way() -> None:
-    timetable, resumed = Timetable(asyncio.get_running_loop()), asyncio.Event()
+async def test_a_relay_stops_reading_while_too_many_bytes_are_on_their_way() -> None:
+    timetable = Timetable(asyncio.get_running_loop())
+    resumed = asyncio.Event()
     source, sink = End(bytes), End(bytes)
     for one, other in ((source, sink), (sink, source)):
         Pipe(one, other, timetable, lambda: 0.01, open_s=0.0)

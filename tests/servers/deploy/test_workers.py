@@ -1,4 +1,4 @@
-"""Several worker processes behind one port: they start, count, stop and are replaced as one server."""
+"""Several worker processes behind one port start, count, stop and are replaced like one server."""
 
 import asyncio
 import os
@@ -18,9 +18,8 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.listening_sockets import reusable_socket
 from servers.stats import WorkerStats
 from tests.support.engines import Engines
-from tests.support.guest import until
+from tests.support.guest import DEADLINE_S, until
 
-DEADLINE_S = 15.0
 CONNECTIONS = 200
 pytestmark = pytest.mark.process
 
@@ -59,11 +58,12 @@ async def test_connections_are_divided_between_workers_and_any_worker_reports_th
 
 
 async def test_a_worker_that_dies_is_replaced_and_a_stop_is_handled_meanwhile(workers: ChildProcess) -> None:
-    supervisor, (first, second) = psutil.Process(workers.process.pid), api_pids(workers)
+    supervisor = psutil.Process(workers.process.pid)
+    first, second = api_pids(workers)
     os.kill(second, signal.SIGKILL)
 
     def another() -> psutil.Process | None:
-        """Return a child that runs its own program: its parent waits for it until then."""
+        """Return the new worker once it runs its own program: until then its parent waits for it."""
         others = (child for child in supervisor.children() if child.pid not in (first, second))
         return next((child for child in others if "--worker-folder" in child.cmdline()), None)
 
@@ -97,7 +97,7 @@ async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: ChildProc
     assert alive == []
 
 
-async def test_a_worker_that_does_not_respond_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_worker_makes_the_sum_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "QUERY_S", 0.05)
     with socket.socket(socket.AF_UNIX) as stopped:
         stopped.bind(str(tmp_path / "stopped.sock"))

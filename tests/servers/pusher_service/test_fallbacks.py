@@ -1,4 +1,4 @@
-"""The fallbacks over plain HTTP, request by request; `test_official_clients` has pusher-js use them."""
+"""The fallbacks over plain HTTP, request by request; in `test_official_clients` pusher-js uses them."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ async def test_a_client_that_does_not_come_back_is_closed_and_then_forgotten(htt
     ("session", "protocol", "code"),
     [("/pusher/app/unknown/7/a", "7", 4001), (SESSION, "8", 4007), (f"{SESSION}i", "7", 4100)],
 )
-async def test_a_rejected_client_is_told_why_in_its_first_response(
+async def test_the_first_response_to_a_rejected_client_states_the_reason(
     session: str, protocol: str, code: int, http: httpx.AsyncClient
 ) -> None:
     await poll(http, f"{SESSION}x" if code == 4100 else "/pusher/app/unknown/7/a")
@@ -63,7 +63,7 @@ async def test_a_rejected_client_is_told_why_in_its_first_response(
         *(("/jsonp", "", 404), *((f"{'x' * 64}/{kind}", "[]", 400) for kind in ("xhr", "xhr_streaming", "xhr_send"))),
     ],
 )
-async def test_what_cannot_be_served_is_refused(path: str, body: str, status: int, http: httpx.AsyncClient) -> None:
+async def test_an_invalid_request_is_refused(path: str, body: str, status: int, http: httpx.AsyncClient) -> None:
     assert (await http.post(f"{SESSION}/xhr_send", content=PING)).status_code == 404
     await poll(http)
     assert (await http.post(f"{SESSION}{path}", content=body)).status_code == status

@@ -1,4 +1,4 @@
-"""The official clients against the push service: as its README points them at it, and pusher-js over each transport."""
+"""The official clients use the push service: with the code of its README, and pusher-js over each transport."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def script(package: str, block: str, port: str) -> list[str]:
     return ["node", "--input-type=module", "-e", f"{named}{block.replace('8300', port)}{THEN[package]}"]
 
 
-def test_what_the_readme_says_publishes_with_each_official_library(address: str) -> None:
+def test_the_readmes_code_publishes_with_each_official_library(address: str) -> None:
     port = address.rpartition(":")[2]
     with open_connection(address) as (subscriber, socket_id):
         subscribe(subscriber, socket_id, "news")
@@ -62,7 +62,7 @@ def test_what_the_readme_says_publishes_with_each_official_library(address: str)
 
 
 @pytest.mark.parametrize(("package", "needle"), [("pusher-js", "new Pusher(PUSHER_KEY"), ("laravel-echo", "new Echo")])
-def test_what_the_readme_says_subscribes_a_browser(package: str, needle: str, address: str, api: pusher.Pusher) -> None:
+def test_the_readmes_code_subscribes_a_browser(package: str, needle: str, address: str, api: pusher.Pusher) -> None:
     browser = script(package, readme_block("js", needle), address.rpartition(":")[2])
     with running(browser, cwd=NPM[package]) as client:
         assert line_of(client) == "subscribed"
@@ -73,17 +73,15 @@ def test_what_the_readme_says_subscribes_a_browser(package: str, needle: str, ad
 
 @contextmanager
 def auth_endpoint(api: pusher.Pusher) -> Iterator[str]:
-    """Serve what an API serves to pusher-js: a form with socket and channel comes in, a signature goes out."""
+    """Serve the endpoint that authorizes pusher-js: it gets a form with socket and channel, and returns a signature."""
 
     class Authorize(QuietHandler):
         def do_POST(self) -> None:  # noqa: N802 (the library's name)
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             (channel,), (socket_id,) = form["channel_name"], form["socket_id"]
-            if channel == FORBIDDEN:
-                status, answer = 403, {}
-            else:
-                status, answer = 200, api.authenticate(channel, socket_id)
-            self.send_response(status)
+            is_forbidden = channel == FORBIDDEN
+            answer = {} if is_forbidden else api.authenticate(channel, socket_id)
+            self.send_response(403 if is_forbidden else 200)
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
 

@@ -91,7 +91,7 @@ def test_health_and_stats_count_what_a_bill_would() -> None:
     assert found["wire"]["websocket"]["sent"] > 0
 
 
-def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(address: str, api: pusher.Pusher) -> None:
+def test_a_client_that_does_not_read_is_closed_with_4200_and_delays_no_other(address: str, api: pusher.Pusher) -> None:
     before = stats(address)["slow_connections_closed"]
     with (
         open_connection(address, sock=narrow_socket(address), max_queue=1) as (slow, slow_id),
@@ -111,7 +111,7 @@ def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(add
 
 
 @pytest.mark.parametrize(
-    ("app_id", "secret", "call", "status"),
+    ("app_id", "secret", "call", "refusal"),
     [
         ("7", "guessed", lambda api: api.trigger("a", "news", "1"), "auth_signature"),
         ("7", "guessed", lambda api: api.trigger_batch([dict(EVENT)]), "auth_signature"),
@@ -124,16 +124,16 @@ def test_a_client_that_does_not_read_is_closed_with_4200_and_holds_nobody_up(add
     ],
     ids=["trigger", "batch", "channels", "channel", "users", "another app", "long data", "the library's wrong path"],
 )
-def test_a_bad_signature_is_refused_by_every_call_and_so_are_another_app_and_long_data(
-    address: str, app_id: str, secret: str, call: Callable[[pusher.Pusher], object], status: str
+def test_every_call_of_the_official_library_gets_its_refusal(
+    address: str, app_id: str, secret: str, call: Callable[[pusher.Pusher], object], refusal: str
 ) -> None:
-    refusal = PusherBadAuth if status == "auth_signature" else PusherBadStatus
-    stranger = Credentials(app_id, CREDENTIALS.key, secret)
-    with official_api(address, stranger) as api, pytest.raises(refusal, match=status):
+    error = PusherBadAuth if refusal == "auth_signature" else PusherBadStatus
+    credentials = Credentials(app_id, CREDENTIALS.key, secret)
+    with official_api(address, credentials) as api, pytest.raises(error, match=refusal):
         call(api)
 
 
-def test_a_plan_refuses_one_connection_too_many_and_every_call_once_its_messages_are_used_up() -> None:
+def test_a_plans_limits_of_connections_and_messages_are_enforced() -> None:
     with (
         push_service("--connections", "1", "--messages-a-day", "1") as service,
         official_api(service.address) as api,
@@ -169,7 +169,7 @@ def test_a_rejected_connection_gets_an_error_and_is_closed_with_its_code(address
         assert closing(client)[0] == code
 
 
-def test_a_binary_frame_is_answered_with_an_error_and_an_oversize_one_ends_its_connection_only(address: str) -> None:
+def test_a_binary_frame_gets_an_error_and_an_oversized_one_ends_its_connection_only(address: str) -> None:
     with open_connection(address) as (client, _), open_connection(address) as (other, _):
         other.send(b"\x00")
         assert receive_event(other) == "pusher:error"

@@ -1,4 +1,4 @@
-"""Webhooks: which events there are and when they are sent, and that a signed request is repeated until it is taken."""
+"""Webhooks: their events, when they are sent, and that a signed request is repeated until the API accepts it."""
 
 import json
 import queue
@@ -35,7 +35,7 @@ def test_channels_members_client_events_and_misses_are_noted(harness: PusherHarn
     ]
 
 
-def test_who_returns_within_three_seconds_was_never_gone() -> None:
+def test_a_user_who_returns_within_three_seconds_causes_no_event() -> None:
     now_s = 0.0
     events = WebhookEvents(lambda: now_s)
     ann, bob = ({"channel": ROOM, "user_id": user} for user in ("ann", "bob"))
@@ -50,7 +50,8 @@ def test_who_returns_within_three_seconds_was_never_gone() -> None:
 
 
 def test_events_that_nobody_takes_are_bounded_in_bytes_and_the_oldest_go() -> None:
-    events, data = WebhookEvents(lambda: 0.0), "x" * 10_000
+    events = WebhookEvents(lambda: 0.0)
+    data = "x" * 10_000
     sent = [str(number) for number in range(2 * BYTES_MAX // len(data))]
     for number in sent:
         events.note({"name": "client_event", "channel": number, "data": data})
@@ -60,18 +61,19 @@ def test_events_that_nobody_takes_are_bounded_in_bytes_and_the_oldest_go() -> No
 
 
 @pytest.mark.parametrize("character", ["\0", "é", "語", "🙂"])
-def test_no_request_is_longer_than_an_api_takes_though_clients_say_all_they_may(character: str) -> None:
-    events, limits = WebhookEvents(lambda: 0.0), Limits()
-    said = {"data": character * (limits.data_bytes_max // len(character.encode())), "user_id": 128 * character}
+def test_no_request_is_longer_than_the_api_accepts_with_the_longest_client_events(character: str) -> None:
+    events = WebhookEvents(lambda: 0.0)
+    data = character * (Limits().data_bytes_max // len(character.encode()))
+    longest = {"channel": 164 * "x", "event": 200 * character, "data": data, "user_id": 128 * character}
     for _ in range(2 * BATCH_MAX):
-        events.note({"name": "client_event", "channel": 164 * "x", "event": 200 * character, **said})
+        events.note({"name": "client_event", **longest})
     batches = list(iter(events.take, []))
     assert sum(map(len, batches)) == 2 * BATCH_MAX
     assert max(len(as_json({"time_ms": 1 << 50, "events": batch}).encode()) for batch in batches) < WEBHOOK_BYTES_MAX
 
 
 @pytest.mark.process
-def test_a_webhook_that_the_official_library_accepts_is_repeated_until_it_is_taken() -> None:
+def test_a_webhook_is_valid_for_the_official_library_and_repeated_until_accepted() -> None:
     received: queue.Queue[tuple[str, str, str]] = queue.Queue()
     statuses = iter((500, 200))
 
@@ -91,5 +93,6 @@ def test_a_webhook_that_the_official_library_accepts_is_repeated_until_it_is_tak
         subscribe(client, socket_id, ROOM, {"user_id": "ann"})
         first, second = (received.get(timeout=DEADLINE_S) for _ in range(2))
         assert first == second
-        assert (checked := api.validate_webhook(*second)) == json.loads(second[2])
-        assert [event["name"] for event in checked["events"]] == ["channel_occupied", "member_added"]
+        validated = api.validate_webhook(*second)
+        assert validated == json.loads(second[2])
+        assert [event["name"] for event in validated["events"]] == ["channel_occupied", "member_added"]

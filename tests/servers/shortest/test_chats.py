@@ -1,6 +1,6 @@
 """The shortest chats, run as a person runs them: in Python, in node and in Chromium.
 
-What node makes of each pair of server and client is in the committed comparison: see `test_comparison.py`.
+The results of each pair of server and client in node are in the committed comparison: see `test_comparison.py`.
 """
 
 import difflib
@@ -42,7 +42,7 @@ class Chat:
         return process
 
     def _start(self, *arguments: str) -> Process:
-        env = {**self._env, "http_proxy": "http://127.0.0.1:1"}  # which must not be asked for this machine
+        env = {**self._env, "http_proxy": "http://127.0.0.1:1"}  # a proxy must not be used for this machine
         return self._stack.enter_context(running(python(self._module, *arguments), env))
 
 
@@ -52,7 +52,7 @@ def chat(request: pytest.FixtureRequest) -> Iterator[Chat]:
         yield Chat(request.param, stack)
 
 
-def test_everybody_receives_what_anybody_sends_and_who_closes_their_input_leaves_alone(chat: Chat) -> None:
+def test_all_receive_what_anybody_sends_and_one_who_leaves_ends_only_their_own_chat(chat: Chat) -> None:
     ann, ben = chat.person(), chat.person()
     for sender, text in ((ann, "Grüße, Ben"), (ben, "Hello, Ann")):
         write_line(sender, text)
@@ -132,7 +132,7 @@ def test_text_relayed_without_its_type_is_binary(page: Page, server: str, kind: 
 
 
 @pytest.mark.parametrize("server", [SERVER_AS_WRITTEN, SERVER_CORRECTED])
-def test_one_broken_frame_ends_the_relay_as_written_and_one_connection_of_the_corrected(server: str) -> None:
+def test_a_broken_frame_ends_the_relay_as_written_and_only_one_connection_of_the_corrected(server: str) -> None:
     with (
         node_server(server) as (process, url),
         connect(url, proxy=None, compression=None, close_timeout=1) as bystander,
@@ -154,7 +154,7 @@ def test_one_broken_frame_ends_the_relay_as_written_and_one_connection_of_the_co
     ("as_written", "corrected", "lines"),
     [(CLIENT_AS_WRITTEN, CLIENT_CORRECTED, 1), (SERVER_AS_WRITTEN, SERVER_CORRECTED, 3)],
 )
-def test_the_corrections_are_the_smallest(as_written: str, corrected: str, lines: int) -> None:
+def test_a_correction_changes_as_few_lines_as_stated(as_written: str, corrected: str, lines: int) -> None:
     one, other = (
         [line for line in (JAVASCRIPT / script).read_text().splitlines() if not line.startswith("//")]
         for script in (as_written, corrected)

@@ -1,4 +1,4 @@
-"""The comparison of the shortest chats: the committed counts are those of today, and support what is quoted of them."""
+"""The comparison of the shortest chats: its committed counts are up to date, and support what is said of them."""
 
 import json
 import os
@@ -35,10 +35,11 @@ def test_the_chat_through_pusher_has_more_of_every_part(committed: Any) -> None:
 
 
 def test_only_code_is_counted(tmp_path: Path) -> None:
-    python, javascript = tmp_path / "a.py", tmp_path / "a.mjs"
+    python = tmp_path / "a.py"
     python.write_text(
         '"""Doc\nfrom the start."""\n\nimport os\nimport httpx\n\n# why\nkey = os.environ["PUSHER_KEY"]\n'
     )
+    javascript = tmp_path / "a.mjs"
     javascript.write_text('// why\nimport Pusher from "pusher";\nimport { it } from "./it.mjs";\n\nit(Pusher);\n')
     assert compare.count([python, javascript], ["pusher-js"]) == {
         "lines": 6,
