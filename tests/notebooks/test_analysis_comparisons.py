@@ -1,4 +1,4 @@
-"""Loads and runs side by side: limits, intervals over repeats; no more is claimed than was measured."""
+"""Loads and runs side by side: limits, intervals over repeats, and which differences may be claimed."""
 
 import json
 from dataclasses import replace
@@ -27,17 +27,17 @@ from tests.support.synthetic_run import SyntheticRun, write
 SURE = Interval(5.0, 4.0, 6.0)
 
 
-def steps(folder: Path, gave_out: dict[int, str], overloaded: int = 0) -> Path:
-    """Write a run of more and more users. gave_out: what did at each, empty if nothing; overloaded: at how many."""
-    slug, found = "raw_websocket", {name: list[pd.DataFrame]() for name in (CELLS_FILE, DELIVERIES_FILE, KINDS_FILE)}
-    for users, limit in gave_out.items():
+def steps(folder: Path, limits: dict[int, str], overloaded: int = 0) -> Path:
+    """Write a run of more and more users. limits: by users, "" if none was reached. overloaded: by so many users."""
+    slug = "raw_websocket"
+    tables: dict[str, list[pd.DataFrame]] = {CELLS_FILE: [], DELIVERIES_FILE: [], KINDS_FILE: []}
+    for users, limit in limits.items():
         write(folder, SyntheticRun(slugs=[slug], verdicts={(slug, 0): "void" if limit else "valid"}))
-        for name, rows in found.items():
-            rows.append(
-                pd.read_csv(folder / name, keep_default_na=False).assign(scenario="steps", point=f"{users} users")
-            )
-        found[CELLS_FILE][-1] = found[CELLS_FILE][-1].assign(limit=limit, readings_apart_s=20.0)
-    for name, frames in found.items():
+        for name, frames in tables.items():
+            frame = pd.read_csv(folder / name, keep_default_na=False)
+            frames.append(frame.assign(scenario="steps", point=f"{users} users"))
+        tables[CELLS_FILE][-1] = tables[CELLS_FILE][-1].assign(limit=limit, readings_apart_s=20.0)
+    for name, frames in tables.items():
         pd.concat(frames).to_csv(folder / name, index=False)
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["overloaded"] = [["steps", f"{overloaded} users", slug, 0]] if overloaded else []
@@ -46,7 +46,7 @@ def steps(folder: Path, gave_out: dict[int, str], overloaded: int = 0) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("gave_out", "overloaded", "text"),
+    ("limits", "overloaded", "text"),
     [
         ({100: "", 200: "", 400: "generator"}, 0, "at least 200 users, limited by the load generator"),
         ({100: ""}, 200, "100 users, limited by the servers"),
@@ -54,16 +54,13 @@ def steps(folder: Path, gave_out: dict[int, str], overloaded: int = 0) -> Path:
         ({100: "", 200: "latency"}, 0, "100 users, limited by the latency"),
     ],
 )
-def test_the_limit_of_a_transport_is_named(
-    gave_out: dict[int, str], overloaded: int, text: str, tmp_path: Path
-) -> None:
-    (knee,) = knees(steps(tmp_path, gave_out, overloaded))
+def test_the_limit_of_a_transport_is_named(limits: dict[int, str], overloaded: int, text: str, tmp_path: Path) -> None:
+    (knee,) = knees(steps(tmp_path, limits, overloaded))
     assert knee.summary == text
     (curve,) = limit_curves([knee], lambda step: SURE)
-    ended = [limit for limit in gave_out.values() if limit]
-    assert len(curve.crossed) == (overloaded > 0) + ended.count("servers")
-    assert len(curve.ringed) == len(ended) - ended.count("servers")
-    assert [step.p95_ms is None for step in knee.steps if step.users != overloaded] == [*map(bool, gave_out.values())]
+    assert len(curve.crossed) == (1 if overloaded else 0), "a limit of the servers"
+    assert len(curve.ringed) == len([limit for limit in limits.values() if limit]), "any other limit"
+    assert [step.p95_ms is None for step in knee.steps if step.users != overloaded] == [*map(bool, limits.values())]
     assert not overloaded or knee.steps[-1] == Step(overloaded, None, None, ("servers",), 1)
 
 
@@ -75,7 +72,7 @@ def test_a_run_without_steps_or_another_scenario_is_refused_by_its_name(tmp_path
         points(run, "distance")
 
 
-def test_a_run_compares_with_itself(tmp_path: Path) -> None:
+def test_a_runs_latency_and_activity_are_read_from_its_tables(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(repeats=3)))
     late = comparisons.latency_ms(run, "short_polling", 50)
     assert late.low <= late.value <= late.high
@@ -83,7 +80,7 @@ def test_a_run_compares_with_itself(tmp_path: Path) -> None:
     assert comparisons.activity_per_s(run) == pytest.approx(2.0)
 
 
-def test_names_make_way_for_each_other_and_no_more_than_they_must() -> None:
+def test_labels_are_moved_apart_no_further_than_necessary() -> None:
     assert marks.spread([1.0, 5.0], 1.0) == [1.0, 5.0]
     spread = marks.spread([1.0, 1.1, 1.2], 1.0)
     assert min(spread[1] - spread[0], spread[2] - spread[1]) > 0.99
@@ -106,13 +103,13 @@ def test_the_interval_of_few_repeats_is_their_range_around_their_median(repeats:
         interval([])
 
 
-def test_of_many_it_is_the_percentile_interval_that_scipy_draws_from_the_same_seed() -> None:
-    """The limits are what `scipy.stats.bootstrap(..., method="percentile")` of scipy 1.17 returned."""
+def test_the_interval_of_many_repeats_is_scipys_percentile_bootstrap() -> None:
+    """The limits are those of `scipy.stats.bootstrap(..., method="percentile")` of scipy 1.17."""
     found = interval([Random(seed).gauss(100.0, 10.0) for seed in range(60)])
     assert (found.low, found.high) == pytest.approx((94.37615918689895, 103.10688213606986), rel=1e-12)
 
 
-def test_it_is_written_with_its_limits_beneath_if_they_differ() -> None:
+def test_an_interval_is_written_with_its_limits_on_a_second_line_if_they_differ() -> None:
     assert f"{Interval(4.0, 4.0, 4.0):.1f}" == "4.0"
     assert f"{Interval(1012.4, 990.6, 1040.2):,.0f}" == "1,012\n991\N{EN DASH}1,040"
 
@@ -144,7 +141,8 @@ def test_the_summary_counts_suspect_repeats_and_leaves_void_ones_out(tmp_path: P
     assert "3/4 of all cases for 3 repeats, in 15/16 for 5" in " ".join(text.split())
 
 
-def test_a_ratio_of_cpu_is_taken_within_each_repeat_so_that_a_slow_machine_cancels_out(tmp_path: Path) -> None:
+def test_a_ratio_of_cpu_times_is_taken_within_each_repeat(tmp_path: Path) -> None:
+    """So a machine that is slow in one repeat does not change it."""
     folder = write(tmp_path, SyntheticRun(slugs=["short_polling", "raw_websocket"], repeats=3))
     cells = pd.read_csv(folder / CELLS_FILE, keep_default_na=False)
     speed = cells["repeat"].map({0: 1.0, 1: 2.0, 2: 3.0})

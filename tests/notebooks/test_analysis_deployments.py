@@ -18,7 +18,8 @@ from results.costs.metering import Activity
 from results.costs.plans import load_prices
 from tests.support.claims import REFERENCE
 
-MEASURED, PRICES = measured_in(REFERENCE), load_prices()
+MEASURED = measured_in(REFERENCE)
+PRICES = load_prices()
 OUTAGES = reports.outages(REFERENCE)
 MOST = 100_000
 PNG = b"\x89PNG"
@@ -50,7 +51,7 @@ def test_bills_draw_for_odd_activities_and_stay_small(draw: Callable[[], Figure]
     assert len(png) < PNG_BYTES_MAX
 
 
-def test_outages_are_listed_from_ones_own_to_the_vendors_and_unknown_ones_last() -> None:
+def test_outages_are_listed_with_our_own_first_then_the_vendors_then_unknown_ones() -> None:
     odd = pd.concat([OUTAGES, OUTAGES.assign(failure="power_cut")])
     names = re.findall(r"^\| \*\*(.+?): ", side_by_side.outages_table(odd, 8).text, re.MULTILINE)
     assert list(dict.fromkeys(names)) == [*reports.FAILURES.values(), "power cut"]
@@ -71,30 +72,32 @@ def test_every_deployment_has_one_name_everywhere_and_a_style_of_its_own() -> No
     assert set(OUTAGES["deployment"]) == set(DEPLOYMENTS)
 
 
-def test_the_third_transit_is_the_delay_to_the_service_and_theory_is_silent_about_p95() -> None:
-    (rented, own), late = managed.third_transit(REFERENCE), managed.third_transit(REFERENCE, 95)
+def test_theory_adds_the_delay_to_the_service_to_the_median_and_does_not_predict_p95() -> None:
+    rented, own = managed.third_transit(REFERENCE)
     (two_transits_ms,) = set(own.theory)
     assert [predicted - two_transits_ms for predicted in rented.theory] == pytest.approx(rented.x)
-    assert [list(curve.theory) for curve in late] == [[], []]
+    assert [list(curve.theory) for curve in managed.third_transit(REFERENCE, 95)] == [[], []]
 
 
 def test_the_signals_beside_a_message_count_like_messages() -> None:
     signals = load(REFERENCE, "signals")
     kinds = signals.kinds[signals.kinds["transport"] == "pusher_adapter"]
-    counted, messages = kinds["events"] + kinds["delivered"], kinds["events"].where(kinds["kind"] == "message")
+    counted = kinds["events"] + kinds["delivered"]
+    messages = kinds["events"].where(kinds["kind"] == "message")
     by_repeat = counted.groupby(kinds["repeat"]).sum() / messages.groupby(kinds["repeat"]).sum()
     assert managed.counted_per_message(signals).value == pytest.approx(by_repeat.median())
 
 
 def test_the_table_of_a_plan_divides_its_messages_by_what_a_message_counts() -> None:
-    messages, connections, counted = 200_000, 100, 1 + 10  # rooms of ten
-    a_day, each = f"{messages / counted:,.0f}", f"{messages / counted / connections:,.0f}"
-    minutes = f"{managed.minutes_a_day(load(REFERENCE, 'conversation'), messages):.0f} minutes"
-    row = f"| {counted} | {counted} | {minutes} | {a_day} | {each} |"
+    messages, connections = 200_000, 100
+    counted = 1 + 10  # a message in a room of ten
+    a_day = messages / counted
+    minutes = managed.minutes_a_day(load(REFERENCE, "conversation"), messages)
+    row = f"| {counted} | {counted} | {minutes:.0f} minutes | {a_day:,.0f} | {a_day / connections:,.0f} |"
     assert row in managed.counting(REFERENCE, messages, connections).text
 
 
-def test_a_limit_suffices_up_to_the_last_user_who_stays_within_it() -> None:
+def test_the_number_of_users_within_a_limit_is_the_largest_that_does_not_exceed_it() -> None:
     limit = ("pusher", "connections")
     assert managed.users_within(MEASURED, PRICES, Activity(1), limit, 100_000) == 300  # a third of them at the peak
     assert managed.users_within(MEASURED, PRICES, Activity(1), limit, 200) == 200

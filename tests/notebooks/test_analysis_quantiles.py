@@ -1,4 +1,4 @@
-"""Percentiles and prices: the medians of repeats, and nothing is claimed below the generator's own error."""
+"""Percentiles and prices are medians of repeats; no difference below the generator's own error is claimed."""
 
 import json
 from pathlib import Path
@@ -32,13 +32,13 @@ def test_a_percentile_is_the_median_of_the_repeats_wherever_it_is_printed(tmp_pa
     assert "p95 by repeat" in table(run)
 
 
-def test_a_percentile_that_so_few_deliveries_cannot_carry_is_not_shown(tmp_path: Path) -> None:
+def test_a_percentile_of_too_few_deliveries_is_not_shown(tmp_path: Path) -> None:
     for messages, shares in ((4, [0.50, 0.95]), (199, [0.50, 0.95]), (200, [0.50, 0.95, 0.99])):
         run = load(write(tmp_path, SyntheticRun(users=5, messages=messages)))
         assert list(latency(run, "raw_websocket").quantiles) == shares
 
 
-def test_a_mean_describes_a_tenth_of_what_is_uniform() -> None:
+def test_a_tenth_of_a_uniform_distribution_lies_near_its_mean() -> None:
     assert share_near_mean(np.linspace(0, 1, 10_001)) == pytest.approx(0.1, abs=0.001)
 
 
@@ -67,7 +67,8 @@ def test_what_may_be_claimed_follows_from_the_calibration_of_the_runs_machine(tm
 
 def test_prices_are_ratios_of_counts_and_show_what_the_push_service_spent(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(repeats=2, users=5)))
-    cpu, wire = price(run, "pusher_adapter", CPU), price(run, "pusher_adapter", BYTES)
+    cpu = price(run, "pusher_adapter", CPU)
+    wire = price(run, "pusher_adapter", BYTES)
     assert cpu is not None and wire is not None
     assert [cpu.value, cpu.push_service] == pytest.approx([3000, 1000])
     assert [wire.value, wire.push_service] == pytest.approx([400, 100])

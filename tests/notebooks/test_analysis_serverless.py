@@ -17,7 +17,8 @@ from results.schema import HOSTED, HOSTED_FILE
 from servers.transports import TRANSPORTS, find
 from tests.support.claims import REFERENCE, changed, judged
 
-CLASSIC, PRO, FLUID, SHORT = HOSTS = ("classic-hobby", "classic-pro", "fluid-2026", "fluid-2026, 10 s")
+HOSTS = ("classic-hobby", "classic-pro", "fluid-2026", "fluid-2026, 10 s")
+CLASSIC, _, FLUID, SHORT = HOSTS
 WORKS, DEGRADED, FAILS = Outcome
 ROUND = {"users": 8, "connected": 8, "measured_s": 50.0, "messages": 10, "response_p50_s": 0.004}
 
@@ -43,7 +44,7 @@ def row_with(**figures: Any) -> HostedRow:
         ({"cold_starts": 9, "send_retries": 3}, WORKS, ()),
     ],
 )
-def test_the_rule_that_judges_a_transport(figures: dict[str, Any], outcome: Outcome, reasons: tuple[str, ...]) -> None:
+def test_a_transport_is_judged_by_figures(figures: dict[str, Any], outcome: Outcome, reasons: tuple[str, ...]) -> None:
     assert judge(row_with(**figures)) == (outcome, reasons)
 
 

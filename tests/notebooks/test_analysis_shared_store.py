@@ -19,7 +19,7 @@ CHOICES = [StoreChoice("sqlite", 1), *(StoreChoice(store, workers) for store in 
 
 @contextmanager
 def shared_store_record(folder: Path) -> Iterator[Any]:
-    """Change the reference's record to round figures, and then as a test likes; those of a repeat grow with it."""
+    """Yield the reference's record with round figures, which grow with the repeat, to change it further."""
     with changed(folder / SHARED_STORE_FILE) as record:
         for row in record["loads"]:
             engine_s = 0.0 if row["store"] == "sqlite" else 0.05 * (row["repeat"] + 1)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from notebooks.analysis.runs import BrokenRun
 from notebooks.analysis.wire.captures import Capture, captures, wire_messages
@@ -14,7 +15,6 @@ PAGE = b'{"type":"page","epoch":"e","after":0,"next":1,"events":[{"kind":"messag
 EMPTY = b'{"type":"page","epoch":"e","after":0,"next":0,"events":[]}'
 POLL = b"GET /rooms/room-0/events?after=e.0&connection=connection-1 HTTP/1.1\r\nAuthorization: Bearer t1\r\n\r\n"
 UPGRADE = b"GET /rooms/room-0/socket HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
-KEY = b"\x01\x02\x03\x04"
 JOIN = b'{"type":"join","connection":"connection-1"}'
 
 
@@ -22,30 +22,20 @@ def response(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def frame(payload: bytes, opcode: int = 1, key: bytes = b"") -> bytes:
-    length = len(payload)
-    code, extended = (length, 0) if length < 126 else (126, 2) if length < 65_536 else (127, 8)
-    size = bytes([code | (0x80 if key else 0)]) + (length.to_bytes(extended) if extended else b"")
-    masked = bytes(byte ^ key[index % 4] for index, byte in enumerate(payload)) if key else payload
-    return bytes([0x80 | opcode]) + size + key + masked
+def frame(payload: bytes, opcode: Opcode = Opcode.TEXT, mask: bool = False) -> bytes:
+    return Frame(opcode, payload).serialize(mask=mask)
 
 
 UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-OPENED = (True, -1.0, UPGRADE), (False, -0.9, UPGRADED), (True, -0.8, frame(JOIN, key=KEY))
+OPENED = (True, -1.0, UPGRADE), (False, -0.9, UPGRADED), (True, -0.8, frame(JOIN, mask=True))
 
 
 def recorded(folder: Path, slug: str, *parts: tuple[bool, float, bytes], connections: bool = False) -> Capture:
     """Write a capture, as the load tests do, and read it; connections: whether each part has one of its own."""
-    pieces = [
-        {
-            "link": "clients to API",
-            "connection": connections * number,
-            "up": up,
-            "at_s": at_s,
-            "data": str(data, "latin-1"),
-        }
-        for number, (up, at_s, data) in enumerate(parts)
-    ]
+    pieces = []
+    for number, (up, at_s, data) in enumerate(parts):
+        piece = {"connection": number if connections else 0, "up": up, "at_s": at_s, "data": str(data, "latin-1")}
+        pieces.append({"link": "clients to API", **piece})
     path = folder / CAPTURES_FILE
     path.write_text(json.dumps({"transports": {slug: pieces}}), encoding="utf-8")
     return captures(path)[slug]
@@ -71,7 +61,8 @@ def test_requests_and_responses_are_separated_however_tcp_cut_them(tmp_path: Pat
 
 def test_frames_are_unmasked_and_every_part_of_them_is_counted(tmp_path: Path) -> None:
     command = b'{"type":"send","client_id":"1-0","text":"hi"}'
-    talk = (True, 1.0, frame(command, key=KEY)), (False, 1.1, frame(PAGE * 2, 2) + frame(b"", 9) + frame(PAGE * 800))
+    received = frame(PAGE * 2, Opcode.BINARY) + frame(b"", Opcode.PING) + frame(PAGE * 800)
+    talk = (True, 1.0, frame(command, mask=True)), (False, 1.1, received)
     messages = wire_messages(recorded(tmp_path, "raw_websocket", *OPENED, *talk))
     assert [each.head for each in messages[3:]] == ["text", "binary", "ping", "text"]
     assert [label(each) for each in messages[:4]] == ["keep this line open", "101, line open", "join", "send message"]

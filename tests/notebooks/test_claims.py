@@ -1,4 +1,4 @@
-"""The claims ledger: whole, generated, and quoted in the README as it is."""
+"""The claims ledger is complete and generated from the reference, and the README quotes it."""
 
 import json
 import re
@@ -67,16 +67,14 @@ def test_a_latency_in_the_ledger_says_on_which_network_it_was_measured(entries: 
     assert [figure for figure in figures if "on one machine" not in figure] == []
 
 
-def test_every_claim_says_how_it_is_known_and_what_no_test_decides_has_a_source(
-    entries: tuple[ledger.Entry, ...],
-) -> None:
+def test_every_claim_says_how_it_is_known_and_cites_sources(entries: tuple[ledger.Entry, ...]) -> None:
     assert {entry.claim.known.partition(";")[0] for entry in entries} <= KNOWN
     cited = [entry for entry in entries if not entry.claim.rule]
     assert all(" Source: " in entry.claim.because for entry in cited)
     assert {entry.claim.known for entry in cited} <= {"first hand", "second hand", "nobody says"}
 
 
-def test_what_could_not_come_out_otherwise_is_counted_apart(entries: tuple[ledger.Entry, ...]) -> None:
+def test_claims_that_are_true_by_construction_are_counted_apart(entries: tuple[ledger.Entry, ...]) -> None:
     rows = pd.DataFrame([entry.row() for entry in entries])
     constructed = rows["verdict"].eq("by construction").sum()
     assert constructed >= 20
@@ -88,7 +86,7 @@ def test_what_could_not_come_out_otherwise_is_counted_apart(entries: tuple[ledge
     assert before.count("**holds") > 5 and "**holds" not in after
 
 
-def test_a_model_can_contradict_a_claim_about_a_vendor_and_cannot_prove_it(entries: tuple[ledger.Entry, ...]) -> None:
+def test_a_model_cannot_prove_a_claim_about_a_vendor(entries: tuple[ledger.Entry, ...]) -> None:
     (vercel,) = [entry for entry in entries if entry.claim.quote == "Works perfectly with Vercel"]
     assert (vercel.finding.verdict, vercel.claim.known) == (Verdict.NOT_TESTABLE, "modelled")
 

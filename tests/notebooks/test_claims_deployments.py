@@ -1,4 +1,4 @@
-"""Claims about the three ways out: each verdict follows from parts, outages, bills and code, and changes with them."""
+"""Claims about the three deployments: each verdict follows from parts, outages, bills and code."""
 
 import shutil
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def change(record: Any, figures: Figures) -> None:
-    """Set figures in a record, or in each row of a table; those of a part stand in a dict of their own."""
+    """Set figures in a record, or in each row of a table; a nested dict has the figures of a part."""
     for row in record if isinstance(record, list) else [record]:
         for name, figure in figures.items():
             if isinstance(figure, dict) and (isinstance(row[name], list) or figure.keys() <= row[name].keys()):
@@ -70,7 +70,7 @@ RUNS: Figures = {
         (deployments.relays_as_it_came, CODE_COMPARISON_FILE, RUNS, HOLDS),
     ],
 )
-def test_a_verdict_follows(folder: Path, test: Test, file: str, figures: Figures, verdict: Verdict) -> None:
+def test_a_verdict_follows_the_record(folder: Path, test: Test, file: str, figures: Figures, verdict: Verdict) -> None:
     with changed(folder / file) as record:
         change(record, figures)
     assert judged(test, Evidence(folder)).verdict is verdict

@@ -1,4 +1,4 @@
-"""Every notebook runs, its committed .ipynb is the executed twin of the .py, and its page stands alone."""
+"""Every notebook runs, its committed .ipynb is the .py executed, and its page needs no other file."""
 
 import re
 from collections.abc import Iterator
@@ -38,19 +38,23 @@ def kernel() -> Iterator[KernelManager]:
 
 @pytest.mark.process
 @each_notebook
-def test_a_notebook_runs_and_what_its_prose_claims_holds(source: Path, kernel: KernelManager) -> None:
+def test_a_notebook_runs_and_its_assertions_hold(source: Path, kernel: KernelManager) -> None:
     cells = [cell for cell in executed(read(source), kernel).cells if cell.cell_type == "code"]
     complaints = [out for cell in cells for out in cell.outputs if out.get("name") == "stderr"]
     assert complaints == []
 
 
 @each_notebook
-def test_a_notebook_has_the_source_of_its_script_all_outputs_a_question_and_short_cells(source: Path) -> None:
+def test_a_committed_notebook_is_its_script_executed(source: Path) -> None:
     notebook = committed(source)
     assert text_of(notebook) == text_of(read(source)), "run `python -m notebooks.execute`"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert all(cell.outputs for cell in code)
+
+
+@each_notebook
+def test_a_notebook_asks_a_question_and_has_short_cells(source: Path) -> None:
     first, *rest = read(source).cells
     assert re.match(r"# .*\?$", first.source, re.MULTILINE)
     assert [cell.id for cell in rest if cell.cell_type == "code" and cell.source.count("\n") >= CELL_LINES_MAX] == []

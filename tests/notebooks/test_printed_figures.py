@@ -24,11 +24,11 @@ from results.costs.plans import load_prices
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 LISTED: dict[str, Any] = tomllib.loads(Path(__file__).with_name("printed_figures.toml").read_text(encoding="utf-8"))
-CELLS, KINDS = (
-    pd.read_csv(REFERENCE / f"{name}.csv", keep_default_na=False, na_values="nan") for name in ("cells", "kinds")
-)
+CELLS = pd.read_csv(REFERENCE / "cells.csv", keep_default_na=False, na_values="nan")
+KINDS = pd.read_csv(REFERENCE / "kinds.csv", keep_default_na=False, na_values="nan")
 SHORT, LONG, RAW, STREAM = "short_polling", "long_polling", "raw_websocket", "server_sent_events"
-ADAPTER, CPU = "pusher_adapter", ["api_cpu_s", "push_service_cpu_s"]
+ADAPTER = "pusher_adapter"
+CPU = ["api_cpu_s", "push_service_cpu_s"]
 DEPLOYMENTS = ("pusher-and-serverless", "separate-websocket-server", "single-server")
 BILLS = bills(Activity(users=1), measured_in(REFERENCE), load_prices())
 
@@ -85,7 +85,8 @@ def choice(slug: str) -> list[float]:
     for median_s in sorted(latency_s("conversation", other)[0] for other in set(CELLS["transport"])):
         groups = groups if groups and median_s - groups[-1][0] < apart_s else [*groups, []]
         groups[-1].append(median_s)
-    own_s, found = latency_s("conversation", slug)[0], cells("conversation", transport=slug)
+    own_s = latency_s("conversation", slug)[0]
+    found = cells("conversation", transport=slug)
     requests = each(found, "requests_send", "requests_receive", "requests_upkeep").median()
     wire = each(found, "client_up_bytes", "client_down_bytes", "publish_bytes").median()
     shown_s = next(max(group) for group in groups if own_s in group)
@@ -146,11 +147,13 @@ def complaints(name: str, text: str, figure: str) -> Iterator[str]:
     """Yield what is wrong with the figures of a text, or with what is listed of them."""
     covered: set[int] = set()
     for sentence, expression in {**dict.fromkeys(LISTED[name]["given"], "[]"), **LISTED[name]["computed"]}.items():
-        if not (found := re.search(re.escape(sentence).replace(r"\{\}", f"({figure})"), text)):
+        found = re.search(re.escape(sentence).replace(r"\{\}", f"({figure})"), text)
+        if not found:
             yield f"not printed: {sentence}"
             continue
         covered.update(range(*found.span()))
-        printed, computed = found.groups(), computed_by(expression)
+        printed = found.groups()
+        computed = computed_by(expression)
         if len(printed) != len(computed) or not all(map(is_right, printed, computed)):
             yield f"{found.group()}: the reference gives {computed}"
     lacking = [found for found in re.finditer(figure, text) if found.start() not in covered]

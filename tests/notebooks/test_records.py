@@ -1,4 +1,4 @@
-"""Runs and the records beside them: what is missing, lacks a column or does not add up is refused by name."""
+"""Runs and records that are missing, lack a column or do not add up are refused with the reason."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +42,7 @@ TABLES: list[tuple[Reader, str, str]] = [
         (lambda folder: captures(folder / schema.CAPTURES_FILE), "python -m loadtests capture"),
     ],
 )
-def test_of_a_missing_record_the_command_that_makes_it_is_named(read: Reader, maker: str, tmp_path: Path) -> None:
+def test_a_missing_record_is_refused_with_the_command_that_makes_it(read: Reader, maker: str, tmp_path: Path) -> None:
     with pytest.raises(BrokenRun, match=f"`{maker}` makes it"):
         read(tmp_path)
 
@@ -104,7 +104,8 @@ def test_what_grows_beyond_its_limit_during_the_drills_is_named(tmp_path: Path) 
     assert not [name for name in known if name.startswith(("soak: growth of memory", "fuzz"))]
     with changed(tmp_path / schema.DRILLS_FILE) as record:
         for row in record["soak"]:
-            row["descriptors"] += row["quarter"] * (row["transport"] == "long_polling")
+            if row["transport"] == "long_polling":
+                row["descriptors"] += row["quarter"]
         record["fuzz"][0]["memory_end_bytes"] *= 1.03
         record["fuzz"][1]["refused"] = record["fuzz"][1]["passed"] + 1
     found = set(load_drills(tmp_path).excesses()) - set(known)
@@ -170,10 +171,10 @@ def test_of_several_loads_the_first_is_read_unless_another_is_named(tmp_path: Pa
         load(folder, scenario="chaos")
 
 
-def test_a_label_says_whose_push_service_it_was(tmp_path: Path) -> None:
-    runs = [load(write(tmp_path, SyntheticRun(push_service=name))) for name in ("local stand-in", "rented")]
-    labels = [run.label_of("pusher_adapter") for run in runs]
-    assert labels == ["Pusher adapter (local stand-in)", "Pusher adapter (rented, not counted)"]
+@pytest.mark.parametrize("service", ["local stand-in", "rented"])
+def test_a_label_says_whose_push_service_was_used(service: str, tmp_path: Path) -> None:
+    label = load(write(tmp_path, SyntheticRun(push_service=service))).label_of("pusher_adapter")
+    assert label == f"Pusher adapter ({service}{', not counted' if service == 'rented' else ''})"
 
 
 def test_a_reader_may_choose_a_run_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

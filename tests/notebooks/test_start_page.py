@@ -1,4 +1,4 @@
-"""The exercises and the phone's model: every answer is computed a second time, from the tables of the run alone."""
+"""The start page's exercises, whose answers are computed again from the run's tables, and the radio model."""
 
 import shlex
 from collections.abc import Callable
@@ -35,8 +35,9 @@ def interval() -> dict[str, str]:
 def empty_poll() -> dict[str, str]:
     expected: dict[str, str] = {}
     for name, scenario in (("idle", "idle"), ("talk", "conversation")):
-        cells, every = rows_of(CELLS, scenario, "short_polling"), CELLS[CELLS["scenario"] == scenario]
-        rate = every["delivered"].sum() / (every["users"] * every["measured_s"]).sum()
+        cells = rows_of(CELLS, scenario, "short_polling")
+        of_all = CELLS[CELLS["scenario"] == scenario]
+        rate = of_all["delivered"].sum() / (of_all["users"] * of_all["measured_s"]).sum()
         expected |= {
             f"{name}_empty": f"{100 * (cells['empty_answers'] / cells['requests_receive']).median():.0f}",
             f"{name}_rate": amount(rate),

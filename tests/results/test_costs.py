@@ -20,7 +20,8 @@ from results.costs.rates import LOADS, Causes, Rate, Rates, fitted, rates
 from results.schema import CELLS, CELLS_FILE
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
-PRICES, MEASURED = load_prices(), measured_in(REFERENCE)
+PRICES = load_prices()
+MEASURED = measured_in(REFERENCE)
 MOST = 100_000
 ACTIVITIES = st.builds(
     Activity,
@@ -59,17 +60,18 @@ def test_unknown_deployments_and_services_are_refused() -> None:
 
 @each_deployment
 @given(activity=ACTIVITIES, more=st.integers(0, 1000))
-def test_no_bill_falls_as_users_grow_or_pay_and_every_cost_names_its_limit(
+def test_no_bill_falls_with_users_or_commercial_use_and_every_cost_names_its_limit(
     deployment: str, activity: Activity, more: int
 ) -> None:
-    crowds = activity, replace(activity, users=activity.users + more)
-    private, sold = (
-        [bill(deployment, each, MEASURED, PRICES, commercial=paid) for each in crowds] for paid in (False, True)
-    )
-    for few, many in (private, sold):
-        assert few.usd <= many.usd * (1 + 1e-9)
-    assert private[0].usd <= sold[0].usd
-    for item in private[0].items:
+    def month(users: int, commercial: bool) -> Bill:
+        return bill(deployment, replace(activity, users=users), MEASURED, PRICES, commercial=commercial)
+
+    private = month(activity.users, commercial=False)
+    commercial = month(activity.users, commercial=True)
+    assert private.usd <= month(activity.users + more, commercial=False).usd * (1 + 1e-9)
+    assert commercial.usd <= month(activity.users + more, commercial=True).usd * (1 + 1e-9)
+    assert private.usd <= commercial.usd
+    for item in private.items:
         assert item.usd == 0 or item.exceeded
         assert item.share <= 1
 
@@ -88,11 +90,12 @@ def test_what_ends_the_free_tier_of_functions(activity: Activity, host: str, use
     def rented(users: int) -> Bill:
         return bill("pusher-and-serverless", replace(activity, users=users), MEASURED, PRICES, host=host)
 
-    assert (free := last_free(rented, MOST)) in users
+    free = last_free(rented, MOST)
+    assert free in users
     assert rented(free + 1).exceeded == (limit,)
 
 
-def test_webhooks_spare_functions_the_heartbeats_and_cost_messages() -> None:
+def test_webhooks_save_calls_of_functions_and_cost_messages_of_the_service() -> None:
     by_heartbeats, by_webhooks = (
         pusher_and_serverless(MEASURED, Activity(300), PRICES.assumptions, "", webhooks) for webhooks in (False, True)
     )
@@ -108,7 +111,8 @@ def test_a_larger_room_costs_messages_of_the_push_service_and_no_egress_of_ours(
 
 
 def test_a_server_that_scales_out_has_the_memory_of_two_processes() -> None:
-    rates, activity = MEASURED["raw_websocket"], Activity(60_000, events_per_hour=200)
+    rates = MEASURED["raw_websocket"]
+    activity = Activity(60_000, events_per_hour=200)
     one, two = (own_server(rates, activity, PRICES.assumptions, scales_out=each)["memory_gb"] for each in (False, True))
     assert two - one == pytest.approx(rates.process_bytes / 1e9)
 
@@ -221,7 +225,7 @@ def write_run(folder: Path, loads: tuple[str, ...], cells: dict[str, str]) -> No
         (LOADS, {}, "expected more users in idle than in conversation, got 1, 1"),
     ],
 )
-def test_what_has_no_price(tmp_path: Path, loads: tuple[str, ...], cells: dict[str, str], expected: str) -> None:
+def test_an_unfit_run_is_refused(tmp_path: Path, loads: tuple[str, ...], cells: dict[str, str], expected: str) -> None:
     write_run(tmp_path, loads, cells)
     with pytest.raises(ValueError, match=expected):
         rates(tmp_path, "raw_websocket")
@@ -240,7 +244,7 @@ def test_noise_never_makes_a_rate_negative() -> None:
     assert found.error > 0.01
 
 
-def test_the_reference_pays_a_request_per_event_and_three_heartbeats_a_lease() -> None:
+def test_the_references_rates_of_requests_are_those_of_theory() -> None:
     adapter = rates(REFERENCE, "pusher_adapter").requests
     assert (adapter.event, adapter.user_s) == pytest.approx((1.0, 3 / 30), rel=0.02)
     assert rates(REFERENCE, "raw_websocket").requests == Rate(0, 0, 0)
@@ -248,13 +252,14 @@ def test_the_reference_pays_a_request_per_event_and_three_heartbeats_a_lease() -
 
 
 @pytest.mark.parametrize("slug", CELLS_OF_REFERENCE["transport"].unique())
-def test_rates_miss_no_load_of_the_reference_by_much_and_overestimate_cpu_with_the_most_users(slug: str) -> None:
-    found, cells = rates(REFERENCE, slug), CELLS_OF_REFERENCE
+def test_rates_fit_every_load_of_the_reference_and_overestimate_cpu_with_the_most_users(slug: str) -> None:
+    found = rates(REFERENCE, slug)
     assert found.requests.error < 0.05
     assert found.cpu_s.error < 0.35
     assert found.users_max >= 800
-    of_slug = cells[(cells["transport"] == slug) & (cells["verdict"] != "void") & (cells["users"] == found.users_max)]
-    for row in of_slug.to_dict("records"):
+    cells = CELLS_OF_REFERENCE[CELLS_OF_REFERENCE["transport"] == slug]
+    largest = cells[(cells["verdict"] != "void") & (cells["users"] == found.users_max)]
+    for row in largest.to_dict("records"):
         predicted = found.cpu_s.of(Causes(row["events"], row["delivered"], row["users"] * row["measured_s"]))
         assert row["api_cpu_s"] < predicted < 4 * row["api_cpu_s"]
 
