@@ -1,4 +1,4 @@
-"""How the suite runs: async tests on asyncio, engines on demand, marked processes, and no example under a deadline.
+"""How the suite runs: async tests on asyncio, engines on demand, marked processes, hypothesis without deadlines.
 
 Under pytest-xdist a worker runs whole files (`--dist loadgroup`), so that fixtures of a file are started once; the
 groups that take longest start first. Missing engines are reported before the first test.
@@ -61,14 +61,15 @@ settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than cores, since each often waits for servers and browsers."""
-    return min(WORKERS_MAX, (os.cpu_count() or 1) + 1)
+    """Return one worker more than there are cores, since each often waits for servers and browsers."""
+    cores = os.cpu_count() or 1
+    return min(WORKERS_MAX, cores + 1)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so its children
-    runs_processes = "not process" not in session.config.option.markexpr
-    if runs_processes and (missing := what_is_missing()):
+    missing = "" if "not process" in session.config.option.markexpr else what_is_missing()
+    if missing:
         pytest.exit(missing, returncode=3)
 
 

@@ -1,6 +1,6 @@
 """What a reader meets first is true: the README's commands and links, the Makefile's list, the guide, the locks.
 
-Only the promises are checked, not what the commands do: that is what the other tests are for.
+These tests check that the commands exist; the other tests check what they do.
 """
 
 import importlib.util
@@ -36,7 +36,7 @@ def can_be_run(module: str) -> bool:
 
 
 def output_of_make(*arguments: str) -> str:
-    """Run make without what a `make test` that runs this test hands down: flags add "Entering directory"."""
+    """Run make without the variables of a `make test` around this test, which add lines to the output."""
     inherited = ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     env = {name: value for name, value in os.environ.items() if name not in inherited}
     command = ["make", *arguments]
@@ -57,8 +57,12 @@ def test_every_relative_link_and_every_command_of_the_readme_leads_somewhere() -
 
 
 @pytest.mark.process
-def test_make_alone_lists_every_target_once_and_the_lab_opens_for_root_too() -> None:
+def test_make_alone_lists_every_target_once() -> None:
     assert sorted(line.split()[1] for line in output_of_make().splitlines()) == sorted(TARGETS)
+
+
+@pytest.mark.process
+def test_the_lab_opens_for_root_too() -> None:
     assert ("--allow-root" in output_of_make("--dry-run", "lab")) is (os.geteuid() == 0)
 
 
@@ -77,12 +81,15 @@ def test_no_line_of_javascript_is_longer_than_120_columns() -> None:
     assert [(path.name, line) for path, line in lines if len(line) > 120] == []
 
 
-def test_the_guide_is_short_its_glossary_has_at_most_40_terms_and_the_paths_that_it_names_exist() -> None:
+def test_the_guide_is_short_and_its_glossary_has_at_most_40_terms() -> None:
     assert len(GUIDE.splitlines()) <= 200
     glossary = GUIDE.partition("## Glossary")[2].partition("\n## ")[0]
     rows = [line for line in glossary.splitlines() if line.startswith("|")][2:]
     assert 20 <= len(rows) <= 40
     assert [row for row in rows if row.count(" | ") != 2] == []
+
+
+def test_the_paths_that_the_guide_names_exist() -> None:
     named = {name.strip("/") for name in re.findall(r"`([\w.-]+/?[\w./-]*)`", GUIDE)}
     paths = {name for name in named if name.partition("/")[0] in TOP}
     assert len(paths) > 30

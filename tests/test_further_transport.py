@@ -63,7 +63,7 @@ def not_ignored() -> list[str]:
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contents]:
-    """Return a copy of the files that are not ignored, with the toy, and what each file of it holds before any runs."""
+    """Return a copy of the tree, without ignored files and with the toy, and its files' contents before any test."""
     copy = tmp_path_factory.mktemp("tree")
     for name in not_ignored():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)

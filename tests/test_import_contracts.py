@@ -34,12 +34,12 @@ def test_a_transport_has_its_module_and_never_reaches_a_sibling(graph: grimp.Imp
     assert [" -> ".join(chain) for chain in chains if chain] == []
 
 
-def test_a_comparison_leaves_locust_and_gevent_to_the_processes_that_it_starts(graph: grimp.ImportGraph) -> None:
+def test_a_comparison_imports_neither_locust_nor_gevent(graph: grimp.ImportGraph) -> None:
     assert [name for name in ("locust", "gevent") if graph.chain_exists("loadtests.__main__", name)] == []
 
 
 @pytest.mark.parametrize(("module", "allowed"), STANDARD_LIBRARY_AND.items())
-def test_a_format_needs_the_standard_library_only(graph: grimp.ImportGraph, module: str, allowed: set[str]) -> None:
+def test_a_module_of_formats_imports_nothing_else(graph: grimp.ImportGraph, module: str, allowed: set[str]) -> None:
     imported = graph.find_modules_directly_imported_by(module)
     assert imported - sys.stdlib_module_names - allowed == set()
 

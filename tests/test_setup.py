@@ -1,6 +1,6 @@
-"""What a command needs is declared, and no more is installed: groups, stamps, locks, and what setup reports as missing.
+"""Each command's dependencies are declared: groups, stamps, locks, and the missing programs that setup reports.
 
-Leaves out to install anything: a group's imports are compared with what it declares.
+Nothing is installed here: a group's imports are compared with what it declares.
 """
 
 import os
@@ -62,7 +62,7 @@ def declared(group: str) -> set[str]:
 
 
 def imported(graph: grimp.ImportGraph, modules: list[str]) -> set[str]:
-    """Return the top-level packages that these modules, and all that they import, take from outside."""
+    """Return the external top-level packages that these modules import, directly or through others."""
     found: set[str] = set()
     due = list(modules)
     while due:
@@ -74,7 +74,7 @@ def imported(graph: grimp.ImportGraph, modules: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("group", STARTS)
-def test_what_a_group_imports_is_what_it_declares(graph: grimp.ImportGraph, group: str) -> None:
+def test_a_group_declares_every_package_that_it_imports(graph: grimp.ImportGraph, group: str) -> None:
     distributions = packages_distributions()
     needed = {name_of(distributions[name][0]) for name in imported(graph, STARTS[group])}
     assert needed and needed <= declared(group)
@@ -114,7 +114,7 @@ def setup_on_a_bare_machine(folder: Path, *groups: str) -> "subprocess.Completed
 
 
 @pytest.mark.process
-def test_all_that_is_missing_is_named_at_once_with_what_it_is_for_and_one_command(tmp_path: Path) -> None:
+def test_setup_names_all_missing_programs_their_purposes_and_one_command(tmp_path: Path) -> None:
     ended = setup_on_a_bare_machine(tmp_path, "test")
     assert (ended.returncode, ended.stdout) == (1, "")
     for name in ("Python 3.11", "Node.js", "Chromium", "Redis"):
@@ -136,13 +136,13 @@ def test_a_group_requires_only_python(tmp_path: Path, group: str) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("groups", [[], ["browser"], ["compare", "tests"]])
-def test_an_unknown_group_is_refused_by_naming_those_there_are(tmp_path: Path, groups: list[str]) -> None:
+def test_an_unknown_group_is_refused_with_the_names_of_all_groups(tmp_path: Path, groups: list[str]) -> None:
     ended = setup_on_a_bare_machine(tmp_path, *groups)
     assert ended.returncode == 2 and "expected compare, links, demo, notebooks, check or test" in ended.stderr
 
 
-def test_the_workflows_and_containers_use_targets_and_groups_that_there_are() -> None:
-    """Nobody could run them here, so at least what they name exists."""
+def test_the_workflows_and_containers_use_targets_and_groups_that_exist() -> None:
+    """They cannot be run here, so only the names in them are checked."""
     files = [*(ROOT / ".github" / "workflows").glob("*.yml"), ROOT / ".devcontainer" / "devcontainer.json", DOCKERFILE]
     texts = {path.name: path.read_text(encoding="utf-8") for path in files}
     assert len(texts) == 4

@@ -185,9 +185,7 @@ def test_a_page_says_that_its_websocket_was_refused_and_why_if_http_states_a_rea
 
 
 @pytest.mark.parametrize("transport", ["short_polling", "raw_websocket"])
-def test_a_reloaded_page_and_a_second_tab_are_the_same_user_and_a_stranger_is_not(
-    browser: Browser, transport: str
-) -> None:
+def test_a_reloaded_page_and_a_second_tab_are_the_same_user(browser: Browser, transport: str) -> None:
     with page_server(transport) as server, browser.new_context() as context:
         page = joined(context, server.address, "Ada")
         write(page, "before")

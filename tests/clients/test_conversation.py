@@ -157,8 +157,7 @@ async def test_the_back_off_is_reset_only_by_a_page_and_not_by_an_opened_connect
 
 
 async def test_the_session_knows_whether_it_is_connected(session: ChatSession, connection: FakeConnection) -> None:
-    tried_again = asyncio.Event()
-    restored = asyncio.Event()
+    tried_again, restored = asyncio.Event(), asyncio.Event()
 
     async def open_when_restored(inbox: Inbox | None) -> Snapshot:
         tried_again.set()
@@ -204,9 +203,7 @@ async def run_other_tasks() -> None:
 
 
 @patch("clients.conversation.UNREAD_MAX", 2)
-async def test_a_session_that_is_not_read_stops_receiving_and_keeps_its_events_until_read(
-    connection: FakeConnection,
-) -> None:
+async def test_an_unread_session_stops_receiving_and_loses_nothing(connection: FakeConnection) -> None:
     async with new_session(connection) as session:
         connection.deliver(page(0, 4), page(4, 5))
         await run_other_tasks()

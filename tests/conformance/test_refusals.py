@@ -141,9 +141,7 @@ async def test_a_client_of_another_transport_is_refused_before_it_logs_in(harnes
                 await ChatHarness(other, harness.address).log_in("Ada")
 
 
-async def test_a_client_that_sends_too_fast_is_refused_and_its_retry_succeeds(
-    serve: Serve, transport: Transport
-) -> None:
+async def test_sending_too_fast_is_refused_and_a_retry_succeeds(serve: Serve, transport: Transport) -> None:
     with serve("--commands-per-s", "0.5") as server:
         harness = ChatHarness(transport, server.address)
         async with harness.joined("Ada") as (ada,):

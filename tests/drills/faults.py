@@ -1,6 +1,7 @@
-"""Faults that end no process: one that hangs, a clock that jumps, a disk that is full or read-only.
+"""Faults that end no process: a process that hangs, a clock that jumps, a disk that is full or read-only.
 
-A file system cannot be mounted read-only while a file of it is open for writing: so it is when a killed server returns.
+A file system cannot be mounted read-only while a file on it is open for writing. So the server is killed first, and
+finds the disk read-only when it is started again.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ NO_LOG: dict[str, Any] = {"tracebacks": None, "evidence": []}
 
 
 def plan(stop_s: float) -> list[dict[str, Any]]:
-    """Return every fault: what, where, to which process or by how much, and for how long."""
+    """Return every fault: its kind, the chat it happens to, the process or the amount, and its duration."""
     stops = [(name, role) for name, roles in ROLES.items() for role in roles]
     slugs = [row.slug for row in TRANSPORTS]
     faults = [
@@ -62,7 +63,7 @@ async def stop(where: str, role: str, for_s: float) -> dict[str, Any]:
 
 
 async def jump(slug: str, by: str, for_s: float) -> dict[str, Any]:
-    """Set the server's wall clock forward or back, and right again."""
+    """Set the server's wall clock forward or back, and then to the right time again."""
     with TemporaryDirectory() as folder:
         offset = Path(folder) / "offset"
         offset.write_text("0", encoding="ascii")

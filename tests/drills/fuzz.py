@@ -17,18 +17,21 @@ from tests.drills.running import EXAMPLES, Server, tracebacks_in, tree
 from tests.drills.sessions import ChatSession, DemoSession, PusherSession, Result, Session
 from tests.support.pusher_process import ENV
 
-AT_ONCE, RUN = 50, 200
-"""How many inputs an example of hypothesis has, and how many examples a run of it: it remembers those of one run."""
+AT_ONCE = 50
+"""How many inputs an example of hypothesis has."""
+
+RUN = 200
+"""How many examples a run of hypothesis has: it keeps those of one run in memory."""
 
 PART = 400_000
-"""How many inputs a listener is sent before it is started again: bounded caches have filled by half of them."""
+"""How many inputs a listener is sent before it is started again: half of them fill its bounded caches."""
 
 UNLIMITED = ("--commands-per-s", "1000000", "--hold", "0.1", "--ping", "0.1")
 HOST = ("servers.deploy.serverless", "short_polling", "--instances", "1", "--server-options", " ".join(UNLIMITED))
 
 
 class Listener(NamedTuple):
-    """command: what runs it. groups: of which each example takes one, such as requests or frames."""
+    """command: what runs it. groups: the inputs of an example are all of one group, such as requests or frames."""
 
     command: tuple[str, ...]
     session: type[Session]
@@ -51,7 +54,7 @@ LISTENERS = {
 
 
 def plan(count: int) -> list[dict[str, Any]]:
-    """Return which listener is sent how many inputs."""
+    """Return the parts: a listener, and how many inputs it is sent."""
     each = math.ceil(count / len(LISTENERS))
     parts = math.ceil(each / PART)
     sizes = [{"part": part, "inputs": math.ceil(each / parts)} for part in range(parts)]
@@ -60,11 +63,13 @@ def plan(count: int) -> list[dict[str, Any]]:
 
 def row(key: Mapping[str, Any]) -> dict[str, Any]:
     """Start a listener, send it the inputs of a part, drawn from seeds of its own, and return the part's row."""
-    listener, began_s = LISTENERS[key["listener"]], monotonic()
+    listener = LISTENERS[key["listener"]]
+    began_s = monotonic()
+    memory: dict[str, int] = {}
     with TemporaryDirectory() as folder:
         server = Server(listener.command, Path(folder), ENV if listener.session is PusherSession else None)
         try:
-            fuzzer, memory = Fuzzer(listener, server.child.address, key["part"] * PART), {}
+            fuzzer = Fuzzer(listener, server.child.address, first_seed=key["part"] * PART)
             for name, until in (("half", key["inputs"] // 2), ("end", key["inputs"])):
                 fuzzer.feed(until)
                 memory[f"memory_{name}_bytes"] = sum(process.memory_info().rss for process in tree(server.pid))
@@ -77,7 +82,7 @@ def row(key: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Fuzzer:
-    """Feeds a listener. results: how many inputs came to what. failures: the first few that failed."""
+    """Sends inputs to a listener. results: how many inputs had which result. failures: the first few that failed."""
 
     def __init__(self, listener: Listener, address: str, first_seed: int) -> None:
         self.results: Counter[Result] = Counter()
@@ -97,7 +102,8 @@ class Fuzzer:
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
             )
-            seed(self._first_seed + self.results.total())(options(given(self._examples)(self._send)))()
+            send = options(given(self._examples)(self._send))
+            seed(self._first_seed + self.results.total())(send)()
         self._session.close()
 
     def _send(self, example: list[inputs.Input]) -> None:

@@ -1,7 +1,7 @@
 """What the fuzzer sends, as strategies of hypothesis over the types of the routes: about two thirds are valid.
 
-An input that is not valid has one of many faults: fields of another type, bytes that are no JSON, foreign methods,
-paths and headers, and bytes that are no HTTP. `@token@`, `@secret@` and `@window@` stand for what only a session knows.
+An invalid input has fields of another type, is no JSON or no HTTP, or has an unknown method, path or header. The
+session that sends an input replaces `@token@`, `@secret@` and `@window@` in it by its own values.
 """
 
 import json

@@ -41,7 +41,8 @@ async def kill_repeatedly(store: str, transport: str, kills: int, turn: int) -> 
     killed: Counter[str] = Counter()
 
     async def kill_in_turn(running: Running) -> None:
-        rng, victims = random.Random(turn), list(running.victims.items())
+        rng = random.Random(turn)
+        victims = list(running.victims.items())
         for number in range(kills):
             await running.progress()
             await asyncio.sleep(rng.uniform(0, PAUSE_S))

@@ -1,4 +1,4 @@
-"""A chat that a drill may kill: a server, or two workers and their engine; and people who talk meanwhile."""
+"""A running chat whose processes a drill may kill: a server, or two workers and their engine, and people who talk."""
 
 import asyncio
 import itertools
@@ -33,8 +33,12 @@ class Server:
     def __init__(
         self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
     ) -> None:
-        self._command, self._folder, self._env, self.before = command, folder, env, before
-        self._port, self._starts = free_port(), itertools.count()
+        self.before = before
+        self._command = command
+        self._folder = folder
+        self._env = env
+        self._port = free_port()
+        self._starts = itertools.count()
         self.start()
 
     @property
@@ -70,7 +74,7 @@ class Worker:
         psutil.Process(self.pid).kill()
 
     def start(self) -> None:
-        """Leave it to the server."""
+        """Do nothing: the server starts a worker in its place."""
 
 
 Victim = Server | Worker | Engine
@@ -118,24 +122,24 @@ async def talking(
     """Run a chat in which people talk; mount: see `in_namespace`."""
     async with AsyncExitStack() as stack:
         data = stack.enter_context(engine_folder())
-        folder, victims, given = data.parent, dict[str, Victim](), {"CHAT_SECRET": SECRET, **(env or {})}
+        folder = data.parent
         disk = folder / "disk"
         disk.mkdir()
-        url = f"sqlite:///{disk}/chat.db"
+        victims: dict[str, Victim] = {}
+        store = ["--store", f"sqlite:///{disk}/chat.db"]
         if scheme in ENGINES:
             victims["engine"] = engine = stack.enter_context(ENGINES[scheme](data))
-            url = engine.fresh_url()
+            store = ["--store", engine.fresh_url(), "--workers", "2"]
+        given = {"CHAT_SECRET": SECRET, **(env or {})}
         if find(slug).needs_push_service:
             victims["push_service"] = service = Server(["servers.pusher_service"], folder, ENV)
             stack.callback(service.stop)
             given |= service_settings(service.child.address)
-        command, before = ["servers", slug, "--store", url, *DURATIONS], in_namespace(mount, disk) if mount else []
-        command += ["--workers", "2"] if scheme in ENGINES else []
-        server = Server(command, folder, given, before)
-        victims["server"] = server
+        before = in_namespace(mount, disk) if mount else []
+        victims["server"] = server = Server(["servers", slug, *store, *DURATIONS], folder, given, before)
+        stack.callback(server.stop)
         if scheme in ENGINES:
             victims["worker"] = Worker(server)
-        stack.callback(server.stop)
         joined = await stack.enter_async_context(crowd(slug, server.child.address, size, OPTIONS))
         running = Running(server, victims, folder, joined)
         await running.progress()

@@ -1,4 +1,4 @@
-"""One session of the fuzzer with one listener: it sends an input, and tells what came of it."""
+"""One session of the fuzzer with one listener: it sends an input, and returns the result."""
 
 import json
 import re
@@ -24,7 +24,7 @@ PLACEHOLDER = re.compile(rb"@(\w+)@")
 
 
 class Result(StrEnum):
-    """What came of an input. failed: a status of 500 or more, close code 1011, or no response in time."""
+    """The result of an input. failed: a status of 500 or more, close code 1011, or no response in time."""
 
     PASSED = "passed"
     REFUSED = "refused"
@@ -38,7 +38,8 @@ class Session:
     """
 
     def __init__(self, address: str) -> None:
-        self.address, host = address, urlsplit(address).netloc
+        self.address = address
+        host = urlsplit(address).netloc
         self.known: dict[str, str] = {"origin": address, "host": host}
         self.http = HTTPConnection(host, timeout=RESPONSE_S)
         self.socket: ClientConnection | None = None
@@ -53,7 +54,7 @@ class Session:
         self.opened.close()
 
     def begin(self) -> None:
-        """Renew what the inputs rely on, such as membership of a room."""
+        """Prepare the next example, for instance by joining the rooms again."""
 
     def send(self, given: Input) -> Result:
         """Send an input, and wait for its result."""
@@ -122,8 +123,9 @@ class ChatSession(Session):
                 self.socket.send(encode(Join(CONNECTIONS[0], token=self.known["token"])), text=True)
                 receive(self.socket)
         self.socket.send(self.fill(frame.data), text=frame.is_text)
-        while (answer := receive(self.socket)["type"]) == "page":
-            pass
+        answer = "page"
+        while answer == "page":
+            answer = receive(self.socket)["type"]
         return Result.REFUSED if answer == "error" else Result.PASSED
 
 
@@ -131,7 +133,7 @@ class PusherSession(Session):
     """A client of the push service, whose subscriptions are signed."""
 
     def send_frame(self, frame: Frame) -> Result:
-        """Send a frame and one that is always refused, by whose refusal one knows that the former has been handled."""
+        """Send a frame, and a second one that is always refused: its refusal shows that the first was handled."""
         if self.socket is None:
             self.socket, self.known["socket_id"] = self.opened.enter_context(open_connection(self.address))
         self.socket.send(self.sign(frame.data), text=frame.is_text)
@@ -165,4 +167,6 @@ class DemoSession(Session):
 
 
 def of_status(status: int) -> Result:
-    return Result.PASSED if 200 <= status < 300 else Result.FAILED if status >= 500 else Result.REFUSED
+    if status >= 500:
+        return Result.FAILED
+    return Result.PASSED if 200 <= status < 300 else Result.REFUSED

@@ -21,7 +21,7 @@ QUARTER = 6
 SAMPLES = 4 * QUARTER
 SIZE = Size(people=4, every_s=1.0, catch_up_s=60.0)
 OLD_S = 10.0
-"""So long ago a message was acknowledged that everybody must have received it."""
+"""Everybody must have received a message that was acknowledged so long ago."""
 
 
 def plan(seconds: float) -> list[dict[str, Any]]:
@@ -65,8 +65,9 @@ async def sampled(moments: list[tuple[int, float]]) -> AsyncIterator[dict[str, A
 
 
 def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]:
-    """Return what the servers hold, what was lost of all acknowledged before `horizon_s`, and a quarter's latencies."""
-    processes, people = tree(chat.server.pid), chat.joined.people
+    """Return the server's memory and descriptors, the losses until `horizon_s`, and the quarter's latencies."""
+    processes = tree(chat.server.pid)
+    people = chat.joined.people
     old = [replace(each, sent=[sent for sent in each.sent if sent.acked_s < horizon_s]) for each in people]
     found = outcome(old, horizon_s, horizon_s)
     intended_s = {sent.seq: sent.intended_s for person in people for sent in person.sent}

@@ -195,8 +195,7 @@ def test_a_cell_is_slow_whose_work_took_a_fifth_longer_than_in_the_rest_of_its_s
 
 WINDOW = Window(101.0, 111.0)
 TWO = [(0, 1), (0, 2)]
-PRESENCE = KINDS.index(Kind.PRESENCE)
-TYPING = KINDS.index(Kind.TYPING)
+PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
 
 
 @pytest.mark.parametrize(

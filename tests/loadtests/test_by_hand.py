@@ -258,9 +258,7 @@ def page(output: Path, *arguments: str) -> Iterator[Page]:
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two processes"])
-def test_tests_of_the_web_interface_deliver_all_though_each_starts_at_once(
-    tmp_path: Path, processes: list[str]
-) -> None:
+def test_tests_of_the_web_interface_deliver_all(tmp_path: Path, processes: list[str]) -> None:
     with serving("raw_websocket", None, tmp_path / "log") as server, page(tmp_path / "out", *processes) as shown:
         shown.await_state("ready")
 

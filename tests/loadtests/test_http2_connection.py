@@ -100,7 +100,8 @@ def serve_connection(connection: ssl.SSLSocket, number: int, acts: list[str]) ->
             if isinstance(event, RequestReceived):
                 assert event.stream_id and event.headers
                 assert {"host", "connection"}.isdisjoint(name for name, _ in event.headers)
-                perform(act := acts.pop(0), peer, event.stream_id, number)
+                act = acts.pop(0)
+                perform(act, peer, event.stream_id, number)
         connection.sendall(peer.data_to_send())
         if act == "flood":
             return
@@ -193,7 +194,8 @@ def test_a_connection_may_be_silent_for_longer_than_connecting_may_take(authorit
 async def test_a_certificate_of_an_unknown_authority_is_refused(
     authority: trustme.CA, tmp_path: Path, session_of: Callable[[str], HttpSession]
 ) -> None:
-    with responding(unknown := trustme.CA(), "answer") as address:
+    unknown = trustme.CA()
+    with responding(unknown, "answer") as address:
         (line,) = requested(address, 1, authority, tmp_path)
         with pytest.raises(ConnectionLost, match="CERTIFICATE_VERIFY_FAILED"):
             await session_of(address).get("/", int)

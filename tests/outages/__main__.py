@@ -1,8 +1,8 @@
 """Let each deployment fail, and report: `python -m tests.outages`, about ten minutes.
 
 Exits with 1 after a loss, or if an outage could not be measured. It writes results/reference/outages.json; the READMEs
-of the deployments quote it. The order is drawn for each repeat, so that whatever else the machine does meanwhile does
-not fall on the same outage each time.
+of the deployments quote it. The order is drawn for each repeat, so that other work of the machine does not disturb the
+same outage each time.
 """
 
 import asyncio

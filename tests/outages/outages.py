@@ -17,7 +17,8 @@ from tests.outages.people import Size, crowd
 from tests.support.pusher_process import push_service, service_settings
 
 OUTAGE_S = 5.0
-LOG_S = 60.0  # within which something is logged while a program is restarted, also on a busy machine
+LOG_S = 60.0
+"""How long to wait for a line of the log while a program is restarted, also on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ async def run_outage(outage: Outage, size: Size) -> Outcome:
 async def deploy(outage: Outage) -> AsyncIterator[Deployed]:
     """Run the deployment as its users would; a vendor that is to be unreachable is reached through a relay."""
     async with AsyncExitStack() as stack:
-        env, link = dict[str, str](), None
+        env: dict[str, str] = {}
+        link = None
         if outage.failure is vendor_unreachable:
             service = stack.enter_context(push_service())
             link = await stack.enter_async_context(Relay(lambda: service.address))

@@ -9,7 +9,7 @@ from time import monotonic
 from tests.outages.people import Crowd, Person, Size
 
 LATE_S = 0.5
-"""A message that is seen later than this after it was meant to be sent is late: somebody was not up to date."""
+"""A message is late that arrives later than this after its intended moment: its recipient was not up to date."""
 
 Outcome = dict[str, float]
 """Columns of `results.schema.OUTAGES`, times in seconds."""

@@ -1,6 +1,6 @@
 """People who talk in one room while something happens to the servers, and what each of them saw of it.
 
-Teaches to count from the moment a message was meant to be sent: somebody who cannot send for two seconds has waited two
+Teaches to measure from the intended moment of a message: somebody who cannot send for two seconds has waited two
 seconds, though no request took so long. The clients are the project's own, with the durations of real users.
 """
 
@@ -67,9 +67,9 @@ class Person:
     has_received: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     async def talk(self, starts_s: float, every_s: float, stopping: asyncio.Event) -> None:
-        """Mean to send a message every `every_s` seconds, however long the last one took, until `stopping` is set.
+        """Send a message every `every_s` seconds, or late if the last one took longer, until `stopping` is set.
 
-        Each has another text: whatever comes twice, under whichever number, is a duplicate.
+        Each text is unique, so that a text that arrives twice is a duplicate, whatever its number.
         """
         turn = 0
         while not stopping.is_set():
@@ -144,7 +144,9 @@ async def crowd(transport: str, address: str, size: Size, options: Options | Non
             Person(await stack.enter_async_context(await log_in(transport, address, "drill", name, options=options)))
             for name in [f"Person {place}" for place in range(size.people)]
         ]
-        stopping, now_s, share_s = asyncio.Event(), monotonic(), size.every_s / size.people
+        stopping = asyncio.Event()
+        now_s = monotonic()
+        share_s = size.every_s / size.people
         turns = [person.talk(now_s + place * share_s, size.every_s, stopping) for place, person in enumerate(people)]
         talking = [asyncio.create_task(turn) for turn in turns]
         tasks = [asyncio.create_task(each) for person in people for each in (person.read(), person.watch_connection())]

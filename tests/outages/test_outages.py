@@ -1,4 +1,4 @@
-"""Whatever fails of a deployment costs time, and no acknowledged message; its parts are those that are recorded."""
+"""A failure of a deployment costs time, but no acknowledged message; the recorded parts are those that run."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ async def test_with_the_recorded_parts_a_kill_and_a_new_version_cost_no_message(
     await expect_no_loss(Outage(deployment, fail), SHORT)
 
 
-def test_a_connection_is_down_from_the_sample_that_finds_it_so_to_the_one_that_finds_it_up() -> None:
+def test_a_connection_is_broken_from_the_first_sample_that_is_down_to_the_next_that_is_up() -> None:
     person = Person(None)  # type: ignore[arg-type]
     for now_s, is_up in ((1.0, True), (2.0, False), (5.0, False), (6.0, True), (9.0, False)):
         person.on_sample(now_s, is_up)
@@ -65,7 +65,7 @@ def test_a_connection_is_down_from_the_sample_that_finds_it_so_to_the_one_that_f
     assert outcome([person], began_s=9.5, over_s=9.6)["connections_broken"] == 0
 
 
-async def test_what_comes_twice_or_is_kept_twice_is_a_duplicate_and_what_never_comes_is_lost() -> None:
+async def test_a_text_that_arrives_twice_is_a_duplicate_and_one_that_never_arrives_is_lost() -> None:
     twice = [Received(1, "Ada 0", 1.0), Received(1, "Ada 0", 1.1)]
     received = [*twice, Received(2, "Ada 1", 1.2), Received(3, "Ada 1", 1.3)]
     sent = [Sent(1, 0.9, 1.0), Sent(3, 1.1, 1.4), Sent(4, 1.5, 1.6)]

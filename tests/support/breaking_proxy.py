@@ -1,4 +1,4 @@
-"""HTTP/2 before a server in the clear, by a proxy that breaks streams or connections in the middle of a response."""
+"""A proxy that speaks HTTP/2 to clients and HTTP/1.1 to a server, and breaks streams or connections in a response."""
 
 import asyncio
 import ssl
@@ -20,10 +20,15 @@ from servers.deploy.child_process import LOOPBACK
 from servers.links import certificate_file
 
 FLOOD = SettingsFrame().serialize() * 1_000
-EVERY, TIMES = 3, 10
+
 BROKEN = ("send", "events")
-"""Every third part of the responses to these is not passed on, although the server has done what was asked; but only
-so many times, since whoever comes back makes events."""
+"""The proxy breaks the responses to these requests: the server has executed them, but the client does not learn it."""
+
+EVERY = 3
+"""Every third part of those responses is broken."""
+
+TIMES = 10
+"""So many are broken at most, since each return of a client makes events."""
 
 
 class BreakingProxy:
@@ -36,7 +41,8 @@ class BreakingProxy:
         self.address = ""
         self.broken = Counter[str]()
         self.stop: Callable[[], object] = lambda: None
-        self._server, self._act = server, act
+        self._server = server
+        self._act = act
         self._parts = Counter[str]()
 
     async def serve(self, ready: Event) -> None:
@@ -103,10 +109,11 @@ class BreakingProxy:
         writer.write(peer.data_to_send())
 
     def _breaks(self, path: str) -> bool:
-        asked = path.partition("?")[0].rpartition("/")[2]
-        self._parts[asked] += 1
-        breaks = asked in BROKEN and self._parts[asked] % EVERY == 0 and self.broken[asked] < TIMES
-        self.broken[asked] += breaks
+        request = path.partition("?")[0].rpartition("/")[2]
+        self._parts[request] += 1
+        breaks = request in BROKEN and self._parts[request] % EVERY == 0 and self.broken[request] < TIMES
+        if breaks:
+            self.broken[request] += 1
         return breaks
 
     async def _break(self, peer: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
@@ -126,7 +133,8 @@ class BreakingProxy:
 @contextmanager
 def breaking(server: str, act: str) -> Iterator[BreakingProxy]:
     """Run a proxy in a thread of its own until the block ends."""
-    proxy, ready = BreakingProxy(server, act), Event()
+    proxy = BreakingProxy(server, act)
+    ready = Event()
     thread = Thread(target=lambda: asyncio.run(proxy.serve(ready)))
     thread.start()
     ready.wait()

@@ -62,7 +62,9 @@ async def ticking(app: Starlette) -> AsyncIterator[None]:
 def create_app() -> Starlette:
     routes = [Route(f"/{each.__name__}", each, methods=["GET", "POST"]) for each in (about, wait, swallow, die)]
     app = Starlette(routes=[*routes, WebSocketRoute("/echo", echo)], lifespan=ticking)
-    app.state.wire, app.state.ticks, app.state.born_s = WireBytes(), 0, monotonic()
+    app.state.wire = WireBytes()
+    app.state.ticks = 0
+    app.state.born_s = monotonic()
     return app
 
 

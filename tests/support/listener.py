@@ -53,8 +53,9 @@ class Listener:
 @asynccontextmanager
 async def serving_in_process(app: Starlette, http: HttpSettings) -> AsyncIterator[Listener]:
     """Serve an application until the block ends; then every connection is dropped."""
-    config, state = configuration(app, app.state.wire, "127.0.0.1", 0, http, DescriptorLimit()), ServerState()
+    config = configuration(app, app.state.wire, "127.0.0.1", 0, http, DescriptorLimit())
+    state = ServerState()
     async with listening(config, state) as server:
         listener = server.sockets[0]
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # lest the kernel take what nobody reads
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so the kernel buffers little that is unread
         yield Listener(listener.getsockname()[1], state)

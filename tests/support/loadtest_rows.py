@@ -1,4 +1,4 @@
-"""What a load generator might have noted down about two users in one room, Ann and Bob; Ann sends."""
+"""Samples that a load generator might have noted of two users in one room, Ann and Bob; Ann sends."""
 
 from loadtests.accounts.cell import Cell, acknowledged, digest, make_cell
 from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session, Tick, Window
@@ -52,7 +52,7 @@ def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.
 
 
 def counted(up: int, down: int, around: int = 5) -> ClientBytes:
-    """Return a generator's count: so much in the window, and `around` bytes each way on either side of its ends."""
+    """Return a generator's count: bytes in the window, and `around` bytes each way on either side of its ends."""
     start, end = WireBytes(1000, 1000), WireBytes(1000 + up, 1000 + down)
     slack = WireBytes(around, around)
     return ClientBytes(

@@ -60,7 +60,8 @@ def compared(out: Path, options: str) -> ComparedRun:
     done = run_loadtests(out, f"compare {options}")
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = out.iterdir()
-    for cell in (cells := cells_below(out)):
+    cells = cells_below(out)
+    for cell in cells:
         assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
         assert {cell[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")} == {"0"}
         assert "over all" not in cell["reason"], "the clients' kernel and the servers counted other bytes"

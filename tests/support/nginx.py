@@ -81,7 +81,7 @@ def site_of(transport: Transport) -> Path:
 
 
 def rendered(slug: str, listen: str, upstreams: Sequence[str], instead: Mapping[str, str]) -> str:
-    """Return a transport's site with these addresses and lines, which it must have."""
+    """Return a transport's site with these addresses, and with these lines of it replaced."""
     site = site_of(find(slug)).read_text(encoding="utf-8")
     site, listens = re.subn(r"(?<=listen )[\d.:]+(?=;)", listen, site)
     servers = "".join(f"    server {address.removeprefix('http://')};\n" for address in upstreams)

@@ -28,9 +28,9 @@ def signed_subscription(socket_id: str, channel: str, user: Json | None = None) 
 
 
 class PusherHarness:
-    """Plays clients. `sent` holds all that was delivered, `inbox` each client's frames decoded, `closed` the closes.
+    """Plays clients of the service. sent: all deliveries. inbox: each client's frames, decoded. closed: all closes.
 
-    notes: what webhooks would say.
+    notes: the events for webhooks.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:

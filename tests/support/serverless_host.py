@@ -20,7 +20,8 @@ from servers.transports import find
 from tests.support.chat_harness import OPTIONS, ChatHarness
 from tests.support.pusher_process import push_service, service_settings
 
-DEADLINE_S, POLL_S = 15.0, 0.02
+DEADLINE_S = 15.0
+POLL_S = 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0
 PATIENT = replace(OPTIONS, response_s=60.0)
@@ -61,7 +62,7 @@ def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, A
 async def while_waiting(client: httpx.AsyncClient, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return two bills, that many seconds apart, between which the only user was waiting and no call began or ended.
 
-    A user polls again from time to time; an interval in which that happened is discarded, and the next one is tried.
+    A user polls again from time to time: an interval with such a poll is discarded, and the next one is tried.
     """
     async with asyncio.timeout(2 * DEADLINE_S):
         while True:
@@ -80,7 +81,7 @@ class Hosted:
 
     @asynccontextmanager
     async def joined(self, *names: str) -> AsyncIterator[list[ChatSession]]:
-        """Have users join, each again until no request of theirs is cut, as some are whose instance starts slowly."""
+        """Have users join; each tries again if a request is cut because its instance starts slowly."""
         async with AsyncExitStack() as stack:
             sessions: list[ChatSession] = []
             while len(sessions) < len(names):
@@ -97,7 +98,8 @@ async def hosted(
     """Host a transport's server as a function on a store that outlives its instances."""
     command = ["servers", slug, "--port", "0", "--store", store, "--lease", str(LEASE_S), *more]
     command += ["--on-demand"] if on_demand else []
-    env, port = {"CHAT_SECRET": "hosted"}, free_port()
+    env = {"CHAT_SECRET": "hosted"}
+    port = free_port()
     with ExitStack() as stack:
         if find(slug).needs_push_service:
             service = stack.enter_context(push_service("--webhook", webhook_of(more, port)))

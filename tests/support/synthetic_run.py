@@ -1,4 +1,4 @@
-"""Writes small runs in the format of `results.schema`, so that the analysis is tested without any load test."""
+"""Write small runs in the format of `results.schema`, so that the analysis is tested without a load test."""
 
 import json
 import random
@@ -73,19 +73,16 @@ def _deliveries(plan: SyntheticRun, slug: str, repeat: int) -> Iterator[tuple[ob
 
 def _cell(plan: SyntheticRun, slug: str, repeat: int) -> dict[str, object]:
     """Return counts that agree with `_deliveries`, and cost ten CPU milliseconds a message."""
-    delivered, measured_s = plan.messages * plan.users, plan.messages * MESSAGE_GAP_S
+    delivered = plan.messages * plan.users
+    measured_s = plan.messages * MESSAGE_GAP_S
     transport = find(slug)
     polls = round(plan.users * measured_s / plan.interval_s)
     reads = {Reads.POLL: polls, Reads.HELD: delivered, Reads.ONCE: 0}[transport.reads]
     verdict = plan.verdicts.get((slug, repeat), "valid")
     row: dict[str, object] = dict.fromkeys((column.name for column in CELLS), 0)
     row |= {"scenario": SCENARIO, "point": "", "transport": slug, "repeat": repeat, "offered": "0123456789abcdef"}
-    row |= {
-        "verdict": verdict,
-        "link": "plain",
-        "limit": "",
-        "reason": "" if verdict == "valid" else "the generator lagged",
-    }
+    row |= {"link": "plain", "limit": "", "verdict": verdict}
+    row |= {"reason": "" if verdict == "valid" else "the generator lagged"}
     row |= {"users": plan.users, "room_size": plan.users, "measured_s": measured_s}
     row |= dict.fromkeys(("messages", "actions", "events"), plan.messages)
     row |= dict.fromkeys(("samples", "expected", "delivered"), delivered)
