@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from loadtests.harness.browser import chromium
-from tests.support.demo_window import Window, running_demo
+from tests.support.demo_window import SEEN_MS, Window, running_demo
+
+expect.set_options(timeout=SEEN_MS)
 
 
 class OpenWindow(Protocol):

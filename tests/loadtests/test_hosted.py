@@ -50,6 +50,7 @@ def test_windows_cover_three_periods_of_upkeep_on_hosts_of_the_usual_concurrency
     planned = steps(experiment("hosted"), HOSTS, TRANSPORTS)
     windows_s = {host: {step.workload.measured_s for step, of in planned if of == host} for host in HOSTS}
     assert min(windows_s[FLUID]) > 300
+    assert sum(host.concurrency is None for host in HOSTS) == 4
     for host in HOSTS:
         if host.concurrency:
             assert windows_s[host] == {60}

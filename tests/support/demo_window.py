@@ -88,7 +88,7 @@ class Window:
     def expect_last(self, slug: str, text: str) -> None:
         """Wait until a lane's last message is this one; fails with the error that the lane's page shows."""
         try:
-            expect(self.room(slug, "#messages li span").last).to_have_text(text, timeout=SEEN_MS)
+            expect(self.room(slug, "#messages li span").last).to_have_text(text)
         except AssertionError as error:
             raise AssertionError(f"{slug}: {self.room(slug, '#trouble').inner_text()!r}") from error
 
