@@ -132,8 +132,8 @@ class Run:
                 self.folder.complete()
         except KeyboardInterrupt:
             self._interrupted = True
-            kept = self.folder.discard_if_empty()
-            self.console.print(INTERRUPTED_WITH if kept else INTERRUPTED_WITHOUT)
+            has_results = self.folder.discard_if_empty()
+            self.console.print(INTERRUPTED_WITH if has_results else INTERRUPTED_WITHOUT)
 
     def _kept(self, block: Iterable[Planned], samples: Mapping[str, int] | None, bar: report.Bar) -> Iterator[Cell]:
         """Measure, keep and print each planned cell; yield those that could be measured."""

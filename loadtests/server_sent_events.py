@@ -47,7 +47,7 @@ class ServerSentEventsUser(ChatUser):
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
     """Yield the lines of a stream that comes in pieces, each once it is complete."""
-    rest = b""
+    incomplete = b""
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
+        *lines, incomplete = (incomplete + chunk).split(b"\n")
         yield from (line.decode() for line in lines)

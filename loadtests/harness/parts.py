@@ -76,7 +76,7 @@ class Parts:
         for role, listed, below in self._families():
             used_s[part_of(role)] += cpu_s(listed)
             used_s[part_below(role)] += cpu_s(*below) + ended_s(listed)
-        return {f"{part}_cpu_s": s for part, s in used_s.items()}
+        return {f"{part}_cpu_s": part_s for part, part_s in used_s.items()}
 
     def resident_bytes(self) -> Reading:
         """Return the resident memory of the API and of the push service; raises psutil.Error."""

@@ -54,8 +54,8 @@ class HttpUserSession:
         self._pool: Any = HttpConnectionPool(address, resumes)
         if link == H2:  # which needs an optional dependency group
             self._pool = import_module("loadtests.users.http2_connection").Http2Pool(address, keep_alive)
-        kept = "keep-alive" if keep_alive else "close"
-        self._headers = {"Host": urlsplit(address).netloc, "Connection": kept, **BROWSER_HEADERS}
+        persistence = "keep-alive" if keep_alive else "close"
+        self._headers = {"Host": urlsplit(address).netloc, "Connection": persistence, **BROWSER_HEADERS}
         self._report = report
         self._room = room
         self.connection = connection

@@ -103,7 +103,7 @@ def distance_median_ms(run: Run, slug: str) -> float:
     return TO_MS * latency_s(transports.find(slug), 0.5, [(run.setting("poll_interval_s"), 1.0)], *links_s)
 
 
-def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, str], Interval]) -> list[Curve]:
+def across(runs: Mapping[float, Run], slugs: Sequence[str], figure_of: Callable[[Run, str], Interval]) -> list[Curve]:
     """Return one figure of each transport against what the runs are keyed by, where a run has a valid cell of it.
 
     Ringed: where a repeat is suspect.
@@ -111,7 +111,7 @@ def across(runs: Mapping[float, Run], slugs: Sequence[str], of: Callable[[Run, s
     curves = []
     for transport in map(transports.find, slugs):
         xs = [x for x in sorted(runs) if transport.slug in runs[x].slugs]
-        points = [of(runs[x], transport.slug) for x in xs]
+        points = [figure_of(runs[x], transport.slug) for x in xs]
         suspect = [x for x in xs if "suspect" in set(runs[x].cells_of(transport.slug)["verdict"])]
         curves.append(Curve(transport.label, transport.colour, xs, points, ringed=suspect))
     return curves

@@ -94,15 +94,15 @@ def knees(folder: Path) -> tuple[Knee, ...]:
     return tuple(found)
 
 
-def limit_curves(found: Sequence[Knee], of: Callable[[Step], Interval | None]) -> list[Curve]:
+def limit_curves(found: Sequence[Knee], figure_of: Callable[[Step], Interval | None]) -> list[Curve]:
     """Return a curve for each knee: one figure of its steps against the users, where it is known.
 
-    of: the figure of a step. A step is ringed where the generator was the bottleneck, crossed where the servers were.
+    A step is ringed where the generator was the bottleneck, crossed where the servers were.
     """
     made = []
     for knee in found:
         transport = transports.find(knee.slug)
-        figures = {step.users: of(step) for step in knee.steps}
+        figures = {step.users: figure_of(step) for step in knee.steps}
         points = {users: figure for users, figure in figures.items() if figure is not None}
         too_much = [step for step in knee.steps if not step.is_held]
         crossed = [step.users for step in too_much if step.outcome == TOO_BUSY]

@@ -63,13 +63,13 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
     if is_uncounted(run, slug, measure) or not divisor.sum():
         return None
     api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
-    each = by_repeat(cells, measure)
-    value = float(each.median())
+    prices = by_repeat(cells, measure)
+    value = float(prices.median())
     return Price(
         value=value,
         push_service=value * float(service.sum() / ((api + service).sum() or 1.0)),
-        low=float(each.min()),
-        high=float(each.max()),
+        low=float(prices.min()),
+        high=float(prices.max()),
         predicted=_predicted(run, slug, measure),
     )
 

@@ -221,21 +221,22 @@ def load_hosted(folder: Path) -> Hosted:
     timeline = records.table(path, record.pop("timeline"), TIMELINE)
     records.check(path, rows)
     valid = rows[rows["verdict"] != "void"]
-    by_key = {
-        (str(slug), str(host)): HostedRow(
-            [{str(name): value for name, value in row.items()} for row in group.to_dict("records")],
-            record["hosts"][host]["memory_gb"],
-        )
-        for (slug, host), group in valid.groupby(["transport", "host"])
-    }
+    by_key = {}
+    for (slug, host), group in valid.groupby(["transport", "host"]):
+        repeats = [{str(name): value for name, value in row.items()} for row in group.to_dict("records")]
+        by_key[str(slug), str(host)] = HostedRow(repeats, record["hosts"][host]["memory_gb"])
     return Hosted(record, by_key, list(_doubts(rows)), timeline)
 
 
 def _doubts(rows: pd.DataFrame) -> Iterator[str]:
+    """Yield a phrase for each row that is void or suspect, or was measured again, with the cause."""
     for row in rows[(rows["verdict"] != "valid") | (rows["trials"] > 1)].to_dict("records"):
-        again = f"measured {row['trials']} times, since the load generator lagged" if row["trials"] > 1 else ""
-        is_valid, name = row["verdict"] == "valid", f"{row['transport']} on {row['host']}, repeat {row['repeat']}"
-        yield f"{name}, {', '.join(filter(None, [again] if is_valid else [row['verdict'], row['reason'], again]))}"
+        phrases = [f"{row['transport']} on {row['host']}, repeat {row['repeat']}"]
+        if row["verdict"] != "valid":
+            phrases += [row["verdict"], row["reason"]]
+        if row["trials"] > 1:
+            phrases.append(f"measured {row['trials']} times, since the load generator lagged")
+        yield ", ".join(filter(None, phrases))
 
 
 def _as_newer(row: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:

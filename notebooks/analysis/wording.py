@@ -48,7 +48,7 @@ def difference(ms: float, resolution_ms: float) -> str:
 
 
 def resolution_note(run: Run) -> str:
-    """Return which medians of a run may not be told apart."""
+    """Return how far medians of a run must be apart to count as different, in words."""
     return f"medians less than {duration(resolution_ms(run)[0.50])} apart are equal, within the generator's error"
 
 

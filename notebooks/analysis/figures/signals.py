@@ -88,11 +88,11 @@ def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool
     axes.spines["bottom"].set_visible(False)
 
 
-def _row(axes: Axes, at: float, row: SignalRow) -> None:
+def _row(axes: Axes, height: float, row: SignalRow) -> None:
     colour = transports.find(row.slug).colour
-    axes.plot([row.p50_ms, row.p95_ms], [at, at], color=colour, linewidth=2.2, solid_capstyle="round")
-    axes.plot(row.p50_ms, at, "o", markersize=5, color=colour, markerfacecolor="white", markeredgewidth=1.5)
+    axes.plot([row.p50_ms, row.p95_ms], [height, height], color=colour, linewidth=2.2, solid_capstyle="round")
+    axes.plot(row.p50_ms, height, "o", markersize=5, color=colour, markerfacecolor="white", markeredgewidth=1.5)
     axes.annotate(
-        wording.duration(row.p50_ms), (row.p50_ms, at), (-7, 0), textcoords="offset points",
+        wording.duration(row.p50_ms), (row.p50_ms, height), (-7, 0), textcoords="offset points",
         ha="right", va="center", size=7, color=GREY, annotation_clip=False,
     )  # fmt: skip
