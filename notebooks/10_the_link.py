@@ -34,9 +34,9 @@ print(", ".join(f"{h2.label_of(slug)}: {part:.0%} of the bytes in the clear" for
 
 # %% [markdown]
 # A WebSocket gains nothing: neither uvicorn nor nginx offers WebSockets over HTTP/2 (RFC 8441), so it has a connection
-# of its own, with HTTP/1.1 over TLS. That makes 22 bytes more for each frame or batch of frames. Long polling and event
-# streams need one connection less. With HTTP/1.1 the request that is held blocks its connection, so a client needs a
-# second one to send.
+# of its own, with HTTP/1.1 over TLS. TLS adds 22 bytes to each frame or batch of frames (RFC 8446 section 5.2). Long
+# polling and event streams need one connection less. With HTTP/1.1 the request that is held blocks its connection, so a
+# client needs a second one to send.
 
 # %%
 print("Connections of each user:")
@@ -57,15 +57,20 @@ wording.table({row.text: {point: row.on(run) for point, run in links.items()} fo
 # ## What a handshake carries
 #
 # A TLS handshake is paid once for each connection: certificate, keys, and proofs. A session can be resumed, which
-# leaves out the certificate. Where connections are kept, the handshake is a small part of all bytes. Where each
-# response closes one, it is most of them. Right after it the server sends tickets for later sessions. They are not
-# counted here.
+# leaves out the certificate. Right after it the server sends tickets for later sessions. They are not counted here.
 
 # %%
 handshakes = link.points_of("handshakes")
 kept, closed, resumed = (link.bytes_each(run, SHORT) for run in handshakes.values())
 assert kept < resumed < closed
 link.side_by_side(handshakes, link.HANDSHAKES)
+
+# %%
+assert kept < 0.5 * closed, "most bytes go to opening and closing"
+wording.Prose(
+    f"Where each response closes its connection, **{1 - kept / closed:.0%}** of all bytes go to opening and closing "
+    f"connections, or **{1 - kept / resumed:.0%}** if sessions are resumed."
+)
 
 # %% [markdown]
 # ## nginx before the server
@@ -136,5 +141,7 @@ link.side_by_side(ways, link.POLLING)
 
 # %%
 saved = 1 - link.beside(conditional, usual, SHORT)
+up = [link.each(run, SHORT, "up_bytes") for run in (usual, conditional)]
+assert link.each(usual, SHORT, "down_bytes") < up[0] < up[1], "the request is most of a poll, and gets longer"
 assert 0 < saved < 0.1, "the body that is left out is a small part of a poll"
 wording.Prose(f"Conditional requests save **{saved:.0%}** of the bytes, in the clear and with a browser's headers.")
