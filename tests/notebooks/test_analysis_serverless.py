@@ -92,14 +92,18 @@ def test_repeats_are_one_row_and_hosts_of_another_concurrency_are_set_beside_the
         lasted = {"phase": "connection", "started_s": 1, "ended_s": 301, "succeeded": False}
         record["timeline"].append({"transport": "raw_websocket", "host": FLUID} | lasted)
     hosted = load_hosted(tmp_path)
-    together, figures = hosted.row("raw_websocket", FLUID), hosted.row("raw_websocket", FLUID).figures
+    together = hosted.row("raw_websocket", FLUID)
+    figures = together.figures
     assert (together.cuts, figures["connected"], figures["users"], figures["gap_max_s"]) == (24, 7, 8, 9.0)
     by_repeat = [100 / (8 * row["measured_s"]), 400 / (8 * row["measured_s"]), 200 / (7 * row["measured_s"])]
     assert together.per_user_hour("held_gb_s") == pytest.approx(3600 * sorted(by_repeat)[1])
     assert together.latency_ms(50) == 20.0
-    assert tuple(hosted.hosts) == HOSTS and "up to 3 times" in hosted.evidence
+    assert tuple(hosted.hosts) == HOSTS
+    assert "up to 3 times" in hosted.evidence
     beside = hosted.by_concurrency("raw_websocket", FLUID)
-    assert beside[4] == together and set(beside) == {1, 4} and beside[1].figures["held_gb_s"] == 900.0
+    assert set(beside) == {1, 4}
+    assert beside[4] == together
+    assert beside[1].figures["held_gb_s"] == 900.0
     found = judged(claims.dies_in_ten_seconds, Evidence(tmp_path))
     assert found.figure.endswith("limit 300 s: they lasted 300.0 s")
 

@@ -111,7 +111,8 @@ def test_long_polling_asks_as_often_and_events_wait_for_it_as_long_as_with_a_sim
 
 
 def test_a_radio_is_on_for_the_timer_after_each_packet() -> None:
-    upkeep_s, events_s = np.arange(0.0, 40_000.0, 25.0), poisson_arrivals_s(0.02, 800)
+    upkeep_s = np.arange(0.0, 40_000.0, 25.0)
+    events_s = poisson_arrivals_s(0.02, 800)
     packets_s = np.sort(np.concatenate([upkeep_s, events_s[events_s < 40_000.0]]))
     on_s = np.minimum(np.diff(packets_s, append=40_000.0), 10.0).sum()
     assert on_s / 40_000.0 == pytest.approx(theory.radio_on_share(0.02, 25.0, 10.0), rel=0.03)
