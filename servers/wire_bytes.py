@@ -100,7 +100,7 @@ class _Meter:
         traffic = Traffic() if data.startswith(READINGS) else self.traffic  # a reading has a count of its own
         self._metered_transport.traffic = traffic
         traffic.received += len(data)
-        if self._upgraded_from:
+        if self._upgraded_from:  # the replayed request, which was counted as HTTP
             self._upgraded_from.received -= len(data)
             self._upgraded_from = None
         super().data_received(data)  # type: ignore[misc]

@@ -23,36 +23,45 @@ class ChatError(Exception):
 
 
 class BadRequest(ChatError):
-    code, http_status = "bad_request", 400
+    code = "bad_request"
+    http_status = 400
 
 
 class Unauthenticated(ChatError):
-    code, http_status = "unauthenticated", 401
+    code = "unauthenticated"
+    http_status = 401
 
 
 class Forbidden(ChatError):
-    code, http_status = "forbidden", 403
+    code = "forbidden"
+    http_status = 403
 
 
 class NotJoined(ChatError):
-    code, http_status = "not_joined", 403
+    code = "not_joined"
+    http_status = 403
 
 
 class NotFound(ChatError):
-    code, http_status = "not_found", 404
+    code = "not_found"
+    http_status = 404
 
 
 class NameTaken(ChatError):
-    code, http_status = "name_taken", 409
+    code = "name_taken"
+    http_status = 409
 
 
 class TooLarge(ChatError):
-    code, http_status = "too_large", 413
+    code = "too_large"
+    http_status = 413
 
 
 class TooMany(ChatError):
-    code, http_status = "too_many", 429
+    code = "too_many"
+    http_status = 429
 
 
 class Unavailable(ChatError):
-    code, http_status = "unavailable", 503
+    code = "unavailable"
+    http_status = 503

@@ -39,7 +39,7 @@ class Connection(NamedTuple):
 class Presence:
     """This process's view of the leases: when each was last renewed, and which belong to an open request or socket.
 
-    network_of: returns what the users of one network have in common.
+    network_of: returns the key of a user's network, which all users of that network share.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Presence:
         self._longest_s = settings.renewed_lease_s + settings.late_s
         self._network_rooms = NetworkRooms(clock, settings.network_rooms_max, self._longest_s)
         self._process = secrets.token_hex(8)
-        self._offset_ms: int | None = None  # of the store's clock against ours
-        self._renewed_s: dict[Connection, float] = {}  # when the store last had a renewal from here
-        self._member_until_s: dict[tuple[str, str], float] = {}  # by room and user: until when they need no query
+        self._offset_ms: int | None = None  # the store's clock minus ours
+        self._renewed_s: dict[Connection, float] = {}  # when this process last renewed the lease in the store
+        self._member_until_s: dict[tuple[str, str], float] = {}  # by room and user: until when membership is cached
         self._doubted_s: dict[tuple[str, str], float] = {}  # by room and user: when another process saw them leave
         self._open: defaultdict[Connection, set[HeldLease]] = defaultdict(set)
 

@@ -40,7 +40,7 @@ def name_key(name: str) -> str:
 
 
 def _is_printable(name: str) -> bool:
-    padded = f" {name} "
+    padded = f" {name} "  # so that each character has two neighbours
     return all(
         char.isprintable() or (char in JOINERS and _may_join(before, after))
         for before, char, after in zip(padded, name, padded[2:], strict=False)

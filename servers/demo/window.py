@@ -15,7 +15,7 @@ OPENING_S = 60.0  # how long a window may take to open before it counts as left
 
 
 class Window:
-    """One person's view. streams: how many pages listen for its counters; left_s: since when none does."""
+    """One person's view. streams: how many pages read its counters; left_s: when the last one ended (loop's clock)."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -81,18 +81,18 @@ class HttpOutbox:
 
     async def lines(self) -> AsyncGenerator[str]:
         """Yield lines as they come, until the connection is closed, or until another request receives them."""
-        me = object()
-        self._receiver = me
+        receiver = object()
+        self._receiver = receiver
         self._arrived.set()  # wakes the request that has received until now, which then ends
         self.receivers += 1
         try:
-            while self._receiver is me:
+            while self._receiver is receiver:
                 try:
                     async with asyncio.timeout(HEARTBEAT_S):
                         await self._arrived.wait()
                 except TimeoutError:
                     yield "h\n"
-                if self._receiver is me:
+                if self._receiver is receiver:
                     self._arrived.clear()
                     text = "".join(self._lines)
                     self._lines.clear()

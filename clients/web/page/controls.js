@@ -1,4 +1,4 @@
-// The controls: each changes one thing, for all lanes at once. A button is pressed once the demo has done its part.
+// The controls: each changes one thing, for all lanes at once. A button shows as pressed when the demo has done it.
 
 import { $, element, setText } from "../dom.js";
 import { command } from "./demo.js";
