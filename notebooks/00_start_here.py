@@ -71,7 +71,8 @@ wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
 # 9. [Which one, when?](09_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
 # 10. [What does the link change?](10_the_link.ipynb) TLS, HTTP/2, compression, and polling done well.
 #
-# Every notebook reads the run that `PUSH_OR_POLL_RUN` names, or else the reference; `make compare` writes a run.
+# Your own numbers: the page `explore.html`, which `make site` writes and `make demo` serves, computes all of this from
+# them. Every notebook reads the run that `PUSH_OR_POLL_RUN` names, or else the reference; `make compare` writes a run.
 #
 # ## Six exercises
 #

@@ -27,7 +27,8 @@ wording.Prose(shared_store.circumstances)
 #
 # CPU time of everything that serves, the engine included, divided by the messages delivered. The load is small and the
 # same for all: 40 people in rooms of ten, each of whom sends one message a second; pollers ask every half second. Each
-# worker is notified of every event and reads it for itself, so with two workers the engine answers twice.
+# worker is notified of every event and reads it for itself, so with two workers the engine answers twice. How many
+# cores your own numbers need, and whether one process has them: see `explore.html` of `make site` or `make demo`.
 
 # %%
 from statistics import median

@@ -1,17 +1,20 @@
-"""Take the pictures of the demo: `make pictures`. The README shows them; nothing in them is made up.
+"""Take the pictures of the demo and the explorer: `make pictures`. The README shows them; nothing in them is made up.
 
 Three still ones (light, dark, narrow) of a room in which people talk, and an animated one of the first ten seconds.
 """
 
 import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import sleep
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from loadtests.harness.browser import chromium
+from results.explorer import PAGE, page
+from results.schema import EXPLORER_FILE
 from tests.support.demo_window import Window, running_demo
 
 FOLDER = Path(__file__).parents[2] / "results" / "reference"
@@ -21,6 +24,8 @@ STILLS: dict[str, dict[str, Any]] = {
     "demo_narrow.png": {"viewport": {"width": 360, "height": 1180}, "color_scheme": "light"},
 }
 ANIMATED = "demo.webp"
+EXPLORER = "explore.png"
+EXPLORER_SCREEN = ViewportSize(width=1280, height=900)
 SCREEN = {"width": 1366, "height": 690}
 WIDTH = 860
 FRAME_S = 0.25
@@ -37,9 +42,25 @@ def still(browser: Browser, name: str, settings: dict[str, Any]) -> None:
         window.press("Add five people")
         window.page.locator("#rate").fill("1")
         sleep(TALK_S)
-        picture = Image.open(io.BytesIO(window.page.screenshot()))
-        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+        saved(window.page.screenshot(), name)
         window.page.close()
+
+
+def saved(picture: bytes, name: str) -> None:
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+
+
+def explorer(browser: Browser) -> None:
+    """Picture the explorer with the numbers of a team."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / PAGE
+        path.write_text(page((FOLDER / EXPLORER_FILE).read_text(encoding="utf-8")), encoding="utf-8")
+        window = browser.new_page(viewport=EXPLORER_SCREEN, color_scheme="light")
+        window.goto(f"{path.as_uri()}#preset=team")
+        window.locator("#reveal").click()
+        saved(window.screenshot(), EXPLORER)
+        window.close()
 
 
 def animation(browser: Browser) -> None:
@@ -62,6 +83,7 @@ def main() -> None:
     with chromium() as browser:
         for name, settings in STILLS.items():
             still(browser, name, settings)
+        explorer(browser)
         animation(browser)
 
 
