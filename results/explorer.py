@@ -112,7 +112,9 @@ def constants(folder: Path) -> dict[str, Any]:
     for link, of_link in cells.groupby("link", sort=False):
         if not (is_alone and link == "plain"):
             own = {row.slug: of_link[of_link["transport"] == row.slug] for row in TRANSPORTS}
-            links[str(link)] = {slug: scaled(costs, own[slug], slug) for slug, costs in links["plain"].items()}
+            links[str(link)] = {
+                slug: scaled(costs, own[slug], slug, is_same=link == "plain") for slug, costs in links["plain"].items()
+            }
     settings = next(iter(manifest["settings"].values()))
     return {
         "source": _source(manifest, is_alone=is_alone),
@@ -161,12 +163,15 @@ def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
     }
 
 
-def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str) -> dict[str, Any]:
-    """Return unit costs times what a transport's cells cost, as a multiple of what these unit costs say of them."""
+def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str, *, is_same: bool) -> dict[str, Any]:
+    """Return unit costs times what a transport's cells cost, as a multiple of what these unit costs say of them.
+
+    is_same: whether the unit costs are of the same link, and hold for a transport without cells, too.
+    """
     talk = own[own["scenario"] == "conversation"]
     base_s = _base_s(own if talk.empty else talk)
     if not all(map(isfinite, base_s["p95"])):
-        return units
+        return units if is_same else units | {"users_max": 0}
     causes, made = _causes(own, find(slug)), dict(units)
     for name, columns in UNITS.items():
         unit = dict(units[name])

@@ -16,7 +16,7 @@ from results.schema import EXPLORER_FILE
 
 PAINT_S, DRAWN_MS, SIZE_KB = Goal(1.0), Goal(16.0), Goal(300.0)
 STEPS = 60
-FIRST_PAINT_MS = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+FIRST_PAINT_MS = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 MOVE_SLIDER = """async (steps) => {
     const [slider, after, times] = [document.querySelector("#users"), new MessageChannel(), []];
     for (let step = 0; step < steps; step++) {
