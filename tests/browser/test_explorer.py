@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from notebooks.execute import sources
+from notebooks.publish import publish
 from results import theory
 from results.explorer import REFERENCE, page
 from results.schema import EXPLORER_FILE
@@ -176,3 +179,14 @@ def test_it_fits_every_screen_and_axe_finds_nothing_serious(opened: Page, screen
         assert opened.evaluate(SMALL_TEXTS) == []
     else:
         assert findings(opened) == []
+
+
+def test_every_page_of_the_site_fits_a_phone_with_its_navigation_folded(browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    for path in publish(tmp_path)[:-1]:
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path.name
+        assert page.locator("nav").bounding_box()["height"] < 50  # type: ignore[index]
+    assert page.locator("nav a:visible").all_inner_texts() == ["Your own numbers"]
+    page.locator("nav summary").click()
+    assert page.locator("nav li a:visible").count() == len(sources())

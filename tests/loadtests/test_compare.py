@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from loadtests.compare import INTERRUPTED
+from results.explorer import PAGE
 from results.schema import CELLS, DELIVERIES, DELIVERIES_FILE
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_run import ROOT, ComparedRun, cells_below, compared, manifest_below
@@ -70,8 +71,9 @@ def test_the_counts_show_which_transports_send_and_read_by_requests(cells: Cells
     assert int(cells["pusher_adapter"]["publish_bytes"]) > 0
 
 
-def test_charts_are_drawn_unless_every_cell_is_void(run: ComparedRun) -> None:
-    assert bool(list(run.folder.glob("*.png"))) == any(cell["verdict"] != "void" for cell in run.cells)
+def test_charts_and_the_explorer_are_made_unless_every_cell_is_void(run: ComparedRun) -> None:
+    has_charts = any(cell["verdict"] != "void" for cell in run.cells)
+    assert bool(list(run.folder.glob("*.png"))) == (run.folder / PAGE).exists() == has_charts
 
 
 def test_the_manifest_records_how_the_run_was_made(run: ComparedRun) -> None:
