@@ -32,7 +32,6 @@ FORMULAS: Mapping[str, Sequence[st.SearchStrategy[Any]]] = {
     "occupied_share": (RATE,),
     "empty_share": (RATE, SECONDS),
     "poll_wait_s": (SECONDS, ROUND_TRIP_S),
-    "uniform_wait_quantile_s": (SHARE, SECONDS),
     "short_polling_requests_per_s": (st.integers(1, 100_000), SECONDS, ROUND_TRIP_S),
     "long_polling_requests_per_s": (RATE, ROUND_TRIP_S, SECONDS),
     "rearm_wait_quantile_s": (SHARE, st.floats(0, 0.5), ROUND_TRIP_S),

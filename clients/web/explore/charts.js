@@ -1,7 +1,6 @@
 // Two charts in SVG: when the readers see a message on each transport, and what a month costs by users.
 //
-// A chart is drawn at the width that it has, so that its text keeps its size from a phone to a projector. Both axes are
-// logarithmic, from the first tick to the last.
+// A chart is drawn at the width that it has, so that its text keeps its size. All axes are logarithmic.
 
 import { svg } from "../dom.js";
 

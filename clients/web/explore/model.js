@@ -206,9 +206,7 @@ const servedS = ({ cpu_s: cpu }) => cpu.delivery || cpu.asking;
 
 /** Return the delay in seconds that this share of the messages stays below. Readers are served one after the other. */
 export function delayS({ transport, unit, load, inputs: { poll, hold, delay } }, share) {
-  if (transport.reads === "poll") {
-    return theory.pushLatencyS(delay) + theory.uniformWaitQuantileS(share, theory.pollWaitS(poll, delay));
-  }
+  if (transport.reads === "poll") return theory.pushLatencyS(delay) + share * theory.pollWaitS(poll, delay);
   const askedPerS = theory.longPollingRequestsPerS(load.events, 2 * delay, hold);
   const rearmS = transport.reads === "held" ? theory.rearmWaitQuantileS(share, askedPerS, 2 * delay) : 0;
   const baseS = unit.base_s[share < 0.95 ? "p50" : "p95"][1];

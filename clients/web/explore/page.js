@@ -16,15 +16,15 @@ const short = (count) => (count < 1000 ? String(count) : `${count / 1000}k`);
 const delayAxis = { ticks: [0.001, 0.01, 0.1, 1, 10, 100], show: (s) => (s < 1 ? `${1000 * s} ms` : `${s} s`) };
 const usersAxis = { ticks: COUNTS, show: short, title: "users online, on average" };
 const dollarAxis = { ticks: COUNTS, show: (usd) => (usd === 1 ? "$0" : `$${short(usd)}`) };
-const OWN = "#6b7280";
-const colourOf = (slug) => transports.find((row) => row.slug === slug)?.colour ?? OWN;
+const colourOf = (slug) => transports.find((row) => row.slug === slug)?.colour ?? "#6b7280";
 const LOOKS = {
   "pusher-and-serverless": { colour: colourOf("pusher_adapter") },
   "separate-websocket-server": { colour: colourOf("raw_websocket"), isDashed: true },
-  "single-server": { colour: OWN },
+  "single-server": { colour: colourOf("") },
 };
 const links = Object.fromEntries(Object.entries(LINKS).filter(([link]) => link in constants.links));
 const choices = { link: links, deployment: DEPLOYMENTS };
+const redraw = oncePerFrame(draw);
 let [preset, inputs, found, sizes, noting] = ["", {}];
 
 function draw() {
@@ -152,8 +152,6 @@ function monthRow(name, load) {
   return coloured("li", LOOKS[name].colour, looks, element("b", {}, `${DEPLOYMENTS[name]}: ${month}`), beyond + free);
 }
 
-const redraw = oncePerFrame(draw);
-
 function fit() {
   sizes = { delays: sizeOf($("delays")), bills: sizeOf($("bills")) };
   draw();
@@ -208,13 +206,9 @@ function asText() {
     .join("\n\n");
 }
 
-async function copy(text, said) {
-  try {
-    await navigator.clipboard.writeText(text);
-    setText($("copied"), said);
-  } catch {
-    prompt("Copy this text:", text);
-  }
+function copy(text, said) {
+  const copied = navigator.clipboard?.writeText(text) ?? Promise.reject();
+  copied.then(() => setText($("copied"), said)).catch(() => prompt("Copy this text:", text));
 }
 
 const optionsOf = (names) => Object.entries(names).map(([value, text]) => element("option", { value }, text));

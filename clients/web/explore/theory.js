@@ -1,7 +1,6 @@
 // The formulas of results/theory.py that the page needs, under the same names, and with the derivations there.
 //
-// d is the one-way transit time, RTT = 2 d, T the pause of a poller, lambda the events per second that one client
-// should see, h the longest time that a long poll is held. Seconds throughout.
+// d: one-way transit time; RTT = 2 d; T: a poller's pause; lambda: events per second that one client should see.
 
 /** The share of events that fall into a period: 1 - exp(-mean), exact for small means. */
 export const occupiedShare = (mean) => -Math.expm1(-mean);
@@ -11,9 +10,6 @@ export const emptyShare = (rate, periodS) => Math.exp(-rate * periodS);
 
 /** The longest wait for a poll: the pause, and the transits of a response and of the next request. */
 export const pollWaitS = (intervalS, transitS) => intervalS + 2 * transitS;
-
-/** The wait that this share of the events stays below: share x T. */
-export const uniformWaitQuantileS = (share, intervalS) => share * intervalS;
 
 /** N / (T + RTT): a client that sleeps after each response polls once per sleep and round trip. */
 export const shortPollingRequestsPerS = (clients, intervalS, roundTripS) => clients / (intervalS + roundTripS);
