@@ -161,7 +161,7 @@ def test_the_inputs_and_the_answer_can_be_copied_and_print_on_one_page(opened: P
     expect(opened.locator("#copied")).to_have_text("The text is copied.")
     text = opened.evaluate("navigator.clipboard.readText()")
     assert opened.locator("#answer-choice").inner_text() in text.splitlines()[0]
-    assert "Users online: 40\n" in text
+    assert "Users online, on average: 40\n" in text
     assert len(re.findall(rb"/Type /Page\b", opened.pdf(format="A4"))) == 1
 
 

@@ -26,8 +26,8 @@ export function drawRanges(parent, size, rows, axis, limit, name) {
     write(group, text, right, base, "end", "value");
     range("least", "most", 2);
     range("low", "high", 8);
-    line(group, "range", x(marks.late), bar - 8 * px, x(marks.late), bar + 8 * px, { "stroke-width": 3 * px });
-    group.append(svg("circle", { class: "dot", cx: x(marks.middle), cy: bar, r: 6 * px, "stroke-width": 2.5 * px }));
+    group.append(svg("circle", { class: "dot", cx: x(marks.middle), cy: bar, r: 5 * px, "stroke-width": 2.5 * px }));
+    line(group, "range", x(marks.late), bar - 9 * px, x(marks.late), bar + 9 * px, { "stroke-width": 3 * px });
     chart.append(group);
   }
 }
@@ -51,9 +51,8 @@ export function drawLines(parent, size, lines, marks, xAxis, yAxis, name) {
     chart.append(paint(svg("path", { d: path && `M ${path}` }, svg("title", {}, label)), "line", looks));
   }
   for (const { colour, x: users, y: usd } of marks.filter((mark) => Number.isFinite(mark.y))) {
-    chart.append(
-      paint(svg("circle", { cx: x(users), cy: y(usd), r: 5 * px, "stroke-width": 2.5 * px }), "dot", { colour }),
-    );
+    const dot = svg("circle", { cx: x(users), cy: y(usd), r: 5 * px, "stroke-width": 2.5 * px });
+    chart.append(paint(dot, "dot", { colour }));
   }
 }
 

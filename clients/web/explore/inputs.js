@@ -15,11 +15,11 @@ const input = (label, values, show, usual) => ({ label, values, show, usual });
 
 // late: beyond a second a train of thought is interrupted (Nielsen, Usability Engineering, 1993, section 5.5)
 export const INPUTS = {
-  users: input("Users online", scale(2, 100_000, 80), whole, 40),
+  users: input("Users online, on average", scale(2, 100_000, 80), whole, 40),
   room: input("People in a room", scale(2, 10_000, 60), whole, 10),
   messages: input("Messages per user and minute", scale(0.0001, 60, 80), twoDigits, 12),
   idle: input("Time in which nobody writes", steps(0.99, 0.01), percent, 0),
-  late: input("A message may be late by", scale(0.1, 60, 40), seconds, 1),
+  late: input("Acceptable delay, for 95 of 100", scale(0.1, 60, 40), seconds, 1),
   poll: input("Poll interval", scale(0.5, 60, 40), seconds, 2),
   hold: input("Longest hold of a long poll", scale(5, 60, 20), seconds, 25),
   delay: input("One-way delay of the network", steps(0.3, 0.005), (value) => `${Math.round(1000 * value)} ms`, 0),

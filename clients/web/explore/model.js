@@ -14,17 +14,17 @@ const size = (count) => bytes(Math.round(count));
 
 /** What each figure is called, how it is written. */
 export const FIGURES = {
-  p50: { title: "Half of the messages are seen within", show: seconds },
-  p95: { title: "95 of 100 are seen within", show: seconds },
-  typing: { title: "Typing notices that are still true", show: percent },
+  p50: { title: "Half of the readers see a message within", show: seconds },
+  p95: { title: "95 of 100 readers see it within", show: seconds },
+  typing: { title: "Typing notices still true when seen", show: percent },
   requests: { title: "Requests of a user per hour", show: whole },
-  empty: { title: "Reads that brought nothing", show: percent },
+  empty: { title: "Reads with an empty response", show: percent },
   bytes: { title: "Bytes of a user per hour", show: size },
   cores: { title: "Server cores while people talk", show: (cores) => small(cores) },
   memory: { title: "Memory of the servers", show: size },
-  functionS: { title: "Function-seconds of a user per hour", show: (s) => `${whole(s)} s` },
-  vendorMessages: { title: "Messages that a vendor counts, per user and hour", show: whole },
-  radio: { title: "Minutes per hour with a phone's radio on", show: (minutes) => minutes.toFixed(0) },
+  functionS: { title: "Function-seconds of a user per hour, if serverless", show: (s) => `${whole(s)} s` },
+  vendorMessages: { title: "Messages a push vendor counts, per user and hour", show: whole },
+  radio: { title: "Minutes per hour that a phone's radio is on", show: (minutes) => minutes.toFixed(0) },
 };
 
 /** Write a small number: two digits, or that it is less than a thousandth. */

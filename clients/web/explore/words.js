@@ -11,9 +11,9 @@ const SERVED = {
   "single-server": (row) => !row.needs_push_service,
 };
 
-/** Return { slug, others, inTime, fits }: the least work of those in time; others: those within the error of it.
+/** Return { slug, next, others, inTime, fits }: the least work of those in time; others: those within the error of it.
  *
- * inTime: whether any is in time. fits: whether one process can do the work, where a deployment has only one.
+ * next: the second best. inTime: whether any is in time. fits: whether one process can do the work, where one must.
  */
 export function choiceOf(found, { deployment, late }, { transports, bills }) {
   const served = transports.map((row) => row.slug).filter((_, at) => SERVED[deployment](transports[at]));
@@ -26,7 +26,7 @@ export function choiceOf(found, { deployment, late }, { transports, bills }) {
   const [slug, ...rest] = (prompt.length ? prompt : able).toSorted((one, other) => by(one) - by(other));
   const margin = (each) => 1 + Math.max(found[slug].cores.error, found[each].cores.error);
   const others = prompt.length ? rest.filter((each) => by(each) < by(slug) * margin(each)) : [];
-  return { slug, others, inTime: prompt.length > 0, fits: fitting.length > 0 };
+  return { slug, next: rest[0], others, inTime: prompt.length > 0, fits: fitting.length > 0 };
 }
 
 /** Return the answer, as texts: { slug, label, also, p95, cores, why }. */
@@ -36,7 +36,9 @@ export function answerOf(found, inputs, constants) {
   const late = INPUTS.late.show(inputs.late);
   const slower = Object.keys(labels).filter((slug) => found[slug].p95.value >= inputs.late);
   const tooLate = slower.length ? `Too late: ${listed(slower.map((slug) => labels[slug]))}.` : "All are in time.";
-  const least = `It takes the least CPU of those that run on this deployment and are in time (${late}). ${tooLate}`;
+  const figures = choice.next && ["p95", "cores"].map((name) => FIGURES[name].show(found[choice.next][name].value));
+  const next = figures ? `Next: ${labels[choice.next]}, ${figures.join(" and ")} cores.` : "";
+  const least = `Of those in time (${late}) on this deployment, it takes the least CPU. ${next} ${tooLate}`;
   const fastest = `Nothing that runs on this deployment is in time (${late}). This one is the fastest.`;
   const none = "One process cannot do this work on any transport. Choose a deployment that starts further processes.";
   return {
@@ -70,7 +72,7 @@ export function changeOf(found, inputs, constants) {
   if (!best.other) Object.keys(DEPLOYMENTS).some((name) => tried("deployment", name, 1));
   if (!best.other) return { text: "No change of one input makes another one the choice." };
   const { label, show } = INPUTS[best.name] ?? { label: "Deployment", show: (name) => DEPLOYMENTS[name] };
-  const text = `${label}: ${show(best.value)} instead of ${show(inputs[best.name])}`;
+  const text = `Try ${label.toLowerCase()}: ${show(best.value)} instead of ${show(inputs[best.name])}`;
   const other = constants.transports.find((row) => row.slug === best.other).label;
   return { changed: { [best.name]: best.value }, text, other };
 }
