@@ -101,6 +101,7 @@ def constants(folder: Path) -> dict[str, Any]:
     cells = _valid_cells(folder)
     plain = cells[cells["link"] == "plain"]
     is_alone = set(LOADS) <= set(plain["scenario"])
+    settings = next(iter(manifest["settings"].values()))
     if is_alone:
         bills = _bills(folder)
         measured = [row for row in TRANSPORTS if set(LOADS) <= set(plain["scenario"][plain["transport"] == row.slug])]
@@ -108,6 +109,7 @@ def constants(folder: Path) -> dict[str, Any]:
     else:
         reference = json.loads((REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8"))
         bills, links = reference["bills"], reference["links"]
+        settings = reference["settings"] | settings  # a deployment's settings have other names
     loads = list(_loads(manifest["workloads"], cells))
     for link, of_link in cells.groupby("link", sort=False):
         if not (is_alone and link == "plain"):
@@ -115,7 +117,6 @@ def constants(folder: Path) -> dict[str, Any]:
             links[str(link)] = {
                 slug: scaled(costs, own[slug], slug, is_same=link == "plain") for slug, costs in links["plain"].items()
             }
-    settings = next(iter(manifest["settings"].values()))
     return {
         "source": _source(manifest, is_alone=is_alone),
         "settings": {name: settings[name] for name in SETTINGS},
