@@ -132,8 +132,8 @@ class Run:
                 self.folder.complete()
         except KeyboardInterrupt:
             self._interrupted = True
-            has_results = self.folder.discard_if_empty()
-            self.console.print(INTERRUPTED_WITH if has_results else INTERRUPTED_WITHOUT)
+            was_removed = self.folder.discard_if_empty()
+            self.console.print(INTERRUPTED_WITHOUT if was_removed else INTERRUPTED_WITH)
 
     def _kept(self, block: Iterable[Planned], samples: Mapping[str, int] | None, bar: report.Bar) -> Iterator[Cell]:
         """Measure, keep and print each planned cell; yield those that could be measured."""

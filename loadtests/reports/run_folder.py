@@ -1,13 +1,13 @@
 """The folder of one run, written as the run goes on, so that every finished measurement is kept.
 
-Teaches that a result is worth nothing without its manifest. That is written last, with the length that each table then
-has: what an interrupted run wrote beyond that is cut off when the run is resumed.
+Teaches that a result is worth nothing without its manifest. The manifest is written last, with the length of each
+table: what an interrupted run appended beyond that length is cut off when the run is resumed.
 """
 
 import csv
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +45,8 @@ class AnotherRun(ValueError):
 class RunFolder:
     """One run. It is partial until `complete` is called.
 
-    done: the finished measurements, and the limit that each met. attempts: how often each was made.
+    done: the finished measurements, and the limit that each met. attempts: how often each of them was tried, from the
+    first that succeeded on.
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
@@ -56,6 +57,9 @@ class RunFolder:
         self._work: dict[Key, dict[str, float]] = {}
         if (path / MANIFEST).exists():
             self._manifest = self._resumed(manifest)
+            if not self._manifest["table_bytes"]:  # it was interrupted between the rewriting of two tables
+                kept = [_texts(key) for key in self.done]
+                self._rewrite((KINDS_FILE, DELIVERIES_FILE), lambda row: row if row[: len(KEY)] in kept else None)
         else:
             path.mkdir(parents=True, exist_ok=True)
             results: dict[str, Any] = {"settings": {}, "overloaded": [], "verdicts": {}, "table_bytes": {}}
@@ -70,8 +74,7 @@ class RunFolder:
         samples_max: how many deliveries to keep at most; of more, a random sample is kept.
         """
         if (key := cell.planned.key) in self._work:
-            for name in TABLES:
-                rewrite(self.path / name, lambda row: None if row[: len(key)] == _texts(key) else row)
+            self._rewrite(TABLES, lambda row: None if row[: len(key)] == _texts(key) else row)
         attempts = self.attempts.get(key, 0) + 1
         deliveries: Sequence[Sequence[object]] = cell.deliveries
         if samples_max is not None and len(deliveries) > samples_max:
@@ -119,7 +122,7 @@ class RunFolder:
             return [*row[:index], verdict.status, verdict.reason, *row[index + 2 :]] if verdict else row
 
         if found:
-            rewrite(self.path / CELLS_FILE, with_verdict)
+            self._rewrite([CELLS_FILE], with_verdict)
         for planned in plan:
             if planned.key in found:
                 self._note_verdict(planned, found[planned.key])
@@ -131,14 +134,14 @@ class RunFolder:
         self._write_manifest()
 
     def discard_if_empty(self) -> bool:
-        """Remove the folder if no measurement was kept in it; return whether it is still there."""
+        """Remove the folder if no measurement was kept in it; return whether it was removed."""
         if self.done or self._manifest["verdicts"]:
-            return True
+            return False
         for name in (*TABLES, MANIFEST):
             (self.path / name).unlink()
         with suppress(OSError):  # it holds files of others
             self.path.rmdir()
-        return False
+        return True
 
     @property
     def partial(self) -> bool:
@@ -156,7 +159,9 @@ class RunFolder:
 
     def _resumed(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         begun: dict[str, Any] = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
-        if changed := [name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest.get(name)))]:
+        if changed := [
+            name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest.get(name)))
+        ]:  # lists for tuples
             raise AnotherRun(
                 f"{self.path} holds a run that differs in {', '.join(changed)}, so it cannot be resumed; "
                 "name another folder, or remove this one"
@@ -175,9 +180,16 @@ class RunFolder:
         self.attempts[key] = int(float(row["attempts"]))
         self._work[key] = {name: float(row[name]) for name in WORK}
 
-    def _write_manifest(self) -> None:
-        """Write the manifest atomically, with the lengths of the tables."""
-        self._manifest["table_bytes"] = {name: (self.path / name).stat().st_size for name in TABLES}
+    def _rewrite(self, names: Iterable[str], changed: Callable[[list[str]], list[str] | None]) -> None:
+        """Rewrite tables. Meanwhile the manifest has no lengths, so that after an interruption nothing is cut off."""
+        self._write_manifest(sized=())
+        for name in names:
+            rewrite(self.path / name, changed)
+        self._write_manifest()
+
+    def _write_manifest(self, sized: Iterable[str] = tuple(TABLES)) -> None:
+        """Write the manifest atomically, with the lengths of these tables."""
+        self._manifest["table_bytes"] = {name: (self.path / name).stat().st_size for name in sized}
         text = json.dumps(self._manifest, indent=2, ensure_ascii=False)
         draft = self.path / f"{MANIFEST}.new"
         draft.write_text(text + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 
-def opened(path: Path, mode: str) -> TextIO:
+def open_table(path: Path, mode: str) -> TextIO:
     """Open a table. A gzip file may consist of several parts (RFC 1952), so appending works there too."""
     open_file: Callable[..., TextIO] = gzip.open if path.suffix == ".gz" else open
     return open_file(path, f"{mode}t", newline="", encoding="utf-8")
@@ -15,13 +15,13 @@ def opened(path: Path, mode: str) -> TextIO:
 
 def write_rows(path: Path, mode: str, rows: Iterable[Sequence[object]]) -> None:
     """Write rows into a table: a new one if the mode is "w", after the last row if it is "a"."""
-    with opened(path, mode) as file:
+    with open_table(path, mode) as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def rewrite(path: Path, changed: Callable[[list[str]], list[str] | None]) -> None:
     """Replace every row by what `changed` returns for it, or leave it out if that is None; atomically."""
-    with opened(path, "r") as file:
+    with open_table(path, "r") as file:
         head, *rows = csv.reader(file)
     draft = path.with_name(f"new-{path.name}")
     write_rows(draft, "w", [head, *(row for row in map(changed, rows) if row is not None)])

@@ -1,6 +1,7 @@
 """The scenarios, and the full run: its order, duration and repeats, where it stops, and how it is resumed."""
 
 import gzip
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
@@ -14,6 +15,7 @@ from loadtests.accounts.verdict import WORK
 from loadtests.choices import choose_scenarios
 from loadtests.harness.children import NotMeasured, Overloaded
 from loadtests.plan.workload import H2, HOLD_S
+from loadtests.reports import run_folder, tables
 from loadtests.reports.run_folder import RunFolder
 from loadtests.scenarios import SCENARIOS, Planned, Scenario, find, full_plan, shuffled, still_due
 from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
@@ -200,6 +202,29 @@ def test_rows_that_were_half_written_when_the_machine_died_are_cut_off(tmp_path:
             file.write(b"torn")
     assert list(RunFolder(tmp_path, RUN).done) == [PLANNED.key]
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == whole
+
+
+@pytest.mark.parametrize("name", [CELLS_FILE, KINDS_FILE, DELIVERIES_FILE])
+def test_a_cell_that_was_being_replaced_at_an_interruption_is_replaced_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def interrupted(path: Path, changed: Callable[[list[str]], list[str] | None]) -> None:
+        if path.name == name:
+            raise KeyboardInterrupt
+        tables.rewrite(path, changed)
+
+    replaced, other = cells_of(TALK)
+    folder = RunFolder(tmp_path, RUN)
+    for each in (other, replaced):
+        folder.add(each)
+    monkeypatch.setattr(run_folder, "rewrite", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folder.add(replaced)
+    monkeypatch.setattr(run_folder, "rewrite", tables.rewrite)
+    RunFolder(tmp_path, RUN).add(replaced)
+    assert set(RunFolder(tmp_path, RUN).done) == {replaced.planned.key, other.planned.key}
+    with tables.open_table(tmp_path / DELIVERIES_FILE, "r") as file:
+        assert len(list(file)) == 1 + 2 * len(BOTH)
 
 
 def test_a_run_is_not_resumed_by_other_code_or_on_another_machine(tmp_path: Path) -> None:
