@@ -17,7 +17,7 @@ from loadtests.targets.target import OurServers
 from servers.core.wire import Kind
 from servers.deploy.child_process import OnTick
 from servers.transports import Transport, find
-from tests.support.breaking_proxy import BreakingProxy, breaking
+from tests.support.breaking_proxy import Act, BreakingProxy, breaking
 from tests.support.chat_harness import ChatHarness, events, serving
 from tests.support.deployments import LEAVES_A_SOCKET
 
@@ -33,7 +33,7 @@ LOAD = Workload(
 @LEAVES_A_SOCKET
 @pytest.mark.parametrize("act", [*ACTS, "flood"])
 @pytest.mark.parametrize("slug", SLUGS)
-async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, act: str) -> None:
+async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, act: Act) -> None:
     transport = find(slug)
     with serving(transport) as server, breaking(server.address, act) as proxy:
         texts = [f"{act} {number}" for number in range(9)]
@@ -47,7 +47,7 @@ async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, 
 
 @dataclass(frozen=True, slots=True)
 class BehindBreakingProxy(OurServers):
-    act: str
+    act: Act
     proxies: list[BreakingProxy]
 
     @contextmanager
@@ -65,7 +65,7 @@ class BehindBreakingProxy(OurServers):
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("slug", SLUGS[1:])
-def test_a_load_users_messages_arrive_once_over_http2_that_breaks(slug: str, act: str) -> None:
+def test_a_load_users_messages_arrive_once_over_http2_that_breaks(slug: str, act: Act) -> None:
     proxies: list[BreakingProxy] = []
     target = BehindBreakingProxy(act=act, proxies=proxies)
     cell = measure(Planned(find(slug), "test", LOAD), Cores(None, None), lambda _: None, target)

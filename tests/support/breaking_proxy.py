@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Event, Thread
+from typing import Literal
 
 import httpx
 from h2 import events
@@ -16,28 +17,28 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from hyperframe.frame import SettingsFrame
 
-from servers.deploy.child_process import LOOPBACK
+from servers.deploy.child_process import LOOPBACK, READY_S
 from servers.links import certificate_file
 
 FLOOD = SettingsFrame().serialize() * 1_000
 
-BROKEN = ("send", "events")
+REQUESTS_TO_BREAK = ("send", "events")
 """The proxy breaks the responses to these requests: the server has executed them, but the client does not learn it."""
 
-EVERY = 3
-"""Every third part of those responses is broken."""
+BREAK_EVERY = 3
+"""Of the parts of those responses."""
 
-TIMES = 10
-"""So many are broken at most, since each return of a client makes events."""
+BREAKS_MAX = 10
+"""Of each kind of request: a client that returns causes further events, which would be broken, too."""
+
+Act = Literal["reset", "goaway", "flood"]
+"""RST_STREAM ends a stream, GOAWAY a connection; or SETTINGS frames follow each other without end."""
 
 
 class BreakingProxy:
-    """Ends a stream ("reset": RST_STREAM) or a connection ("goaway"), or sends SETTINGS frames without end ("flood").
+    """Interrupts some responses of a server by one kind of act; broken: how often, by what was requested."""
 
-    broken: how often, by what was requested.
-    """
-
-    def __init__(self, server: str, act: str) -> None:
+    def __init__(self, server: str, act: Act) -> None:
         self.address = ""
         self.broken = Counter[str]()
         self.stop: Callable[[], object] = lambda: None
@@ -72,7 +73,8 @@ class BreakingProxy:
                         match event:
                             case events.RequestReceived(headers=headers):
                                 requests[number] = {str(name): str(value) for name, value in headers or ()}, bytearray()
-                            case events.DataReceived(data=body):
+                            case events.DataReceived(data=body, flow_controlled_length=length):
+                                peer.acknowledge_received_data(length or 0, number)
                                 requests[number][1].extend(body or b"")
                             case events.StreamEnded():
                                 responding = self._pass_on(client, peer, writer, number, *requests.pop(number))
@@ -100,7 +102,7 @@ class BreakingProxy:
             fields = [(":status", str(response.status_code)), ("content-type", response.headers["content-type"])]
             peer.send_headers(number, fields)
             async for part in response.aiter_raw():
-                if self._breaks(path):
+                if self._is_due(path):
                     await self._break(peer, writer, number)
                     return
                 peer.send_data(number, part)
@@ -108,13 +110,14 @@ class BreakingProxy:
         peer.end_stream(number)
         writer.write(peer.data_to_send())
 
-    def _breaks(self, path: str) -> bool:
+    def _is_due(self, path: str) -> bool:
+        """Return whether to break the response now, and count it."""
         request = path.partition("?")[0].rpartition("/")[2]
         self._parts[request] += 1
-        breaks = request in BROKEN and self._parts[request] % EVERY == 0 and self.broken[request] < TIMES
-        if breaks:
-            self.broken[request] += 1
-        return breaks
+        is_next = request in REQUESTS_TO_BREAK and self._parts[request] % BREAK_EVERY == 0
+        is_due = is_next and self.broken[request] < BREAKS_MAX
+        self.broken[request] += is_due
+        return is_due
 
     async def _break(self, peer: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
         if self._act == "reset":
@@ -131,13 +134,13 @@ class BreakingProxy:
 
 
 @contextmanager
-def breaking(server: str, act: str) -> Iterator[BreakingProxy]:
+def breaking(server: str, act: Act) -> Iterator[BreakingProxy]:
     """Run a proxy in a thread of its own until the block ends."""
     proxy = BreakingProxy(server, act)
     ready = Event()
     thread = Thread(target=lambda: asyncio.run(proxy.serve(ready)))
     thread.start()
-    ready.wait()
+    assert ready.wait(READY_S), "the proxy did not start"
     try:
         yield proxy
     finally:
