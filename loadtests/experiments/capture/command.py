@@ -64,7 +64,7 @@ def _path(link: Link, folder: Path) -> Path:
 SCRIPT = Path(__file__).with_name("pusher_js.mjs")
 CHANNEL, EVENT = "room", "message"
 DELAY_MS = 50
-PAUSE_S = 0.3  # longer than the client's next request is under way
+PAUSE_S = 0.3  # until the client's next polling request has arrived
 PAIRS = 10
 NETWORKS = {
     "on an open network": (),
@@ -108,7 +108,7 @@ def _publish(address: str, environment: dict[str, str], client: ChildProcess) ->
     url = urlsplit(address)
     app_id, key, secret = (environment[f"PUSHER_{name}"] for name in ("APP_ID", "KEY", "SECRET"))
     api = pusher.Pusher(app_id=app_id, key=key, secret=secret, ssl=False, host=url.hostname, port=url.port)
-    session = api._pusher_client.http.session
+    session = api._pusher_client.http.session  # the library has no public access to it
     session.trust_env = False  # a proxy named in the environment does not reach our loopback address
     latencies_ms = []
     with session:
@@ -132,8 +132,9 @@ def capture(out: Path, only_pusher_js: bool = False) -> int:
     console = terminal.console()
     path = out / CAPTURES_FILE
     try:
+        pusher_js = record_pusher_js()  # first, since it ends at once if node is missing
         captures = json.loads(path.read_text(encoding="utf-8")) if only_pusher_js else record_transports(console)
-        captures["pusher_js"] = record_pusher_js()
+        captures["pusher_js"] = pusher_js
     except NotMeasured as error:
         console.print(f"Not recorded: {error}", style="red", markup=False)
         return 1
