@@ -1,8 +1,8 @@
 """What can go wrong between a client and its server.
 
 ClientError
-├── Refused         the server refused, and would refuse again: `code` is one of servers.core.errors
-└── ConnectionLost  the connection is lost or the server is stopping: a later attempt may succeed
+├── Refused         the server understood and said no; `code` says why, usually one of servers.core.errors
+└── ConnectionLost  no usable response came: a later attempt may succeed
 """
 
 from servers.core.wire import Refusal
@@ -11,9 +11,9 @@ RETRY_AFTER_MAX_S = 60.0
 
 
 class ClientError(Exception):
-    """Anything that went wrong between a client and its server. retry_after_s: when to try again; 0 if unknown.
+    """Anything that went wrong between a client and its server.
 
-    At most RETRY_AFTER_MAX_S, however long the server asks for.
+    retry_after_s: when to try again, at most RETRY_AFTER_MAX_S; 0 if unknown.
     """
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:

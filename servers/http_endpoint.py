@@ -55,8 +55,8 @@ class Endpoint:
             response = await self._handler(request)
         except ClientDisconnect:  # nobody is there to respond to
             return
-        except ChatError as refusal:
-            response = error_response(refusal)
+        except ChatError as error:
+            response = error_response(error)
         await response(scope, receive, send)
 
 
@@ -83,7 +83,7 @@ def parse_request(chat: Chat, request: Request) -> Reader:
 def parse_query(query_string: bytes) -> tuple[Cursor, str]:
     """Return the cursor and the connection of a poll; cached, since polls repeat their query until an event comes.
 
-    The cache takes 8 MB at most: a query has at most QUERY_BYTES_MAX bytes, and its fields have no more.
+    The cache is bounded: a query has at most QUERY_BYTES_MAX bytes, and a decoded field at most four for each of them.
     """
     fields = dict(parse_qsl(query_string.decode("latin-1")))
     return parse_cursor("after", fields.get("after", "")), fields.get("connection", "")
@@ -123,27 +123,28 @@ def page_response(request: Request, page: EncodedPage) -> Response:
     page. Others get no ETag: a browser's cache would make every later request for the same URL conditional.
     """
     counters: Counters = request.app.state.counters
-    counters.events_delivered += page.count
     if page.count == 0:
         counters.empty_answers += 1
+    headers = []
     condition = request.headers.get("if-none-match")
-    if condition is None:
-        return PageResponse(page)
-    tag = page.next.entity_tag
-    known_tags = [known.strip().removeprefix("W/") for known in condition.split(",")]
-    if tag in known_tags or "*" in known_tags:
-        return Response(status_code=NOT_MODIFIED, headers={"ETag": tag})
-    return PageResponse(page, (b"etag", tag.encode("latin-1")))
+    if condition is not None:
+        tag = page.next.entity_tag
+        known_tags = [known.strip().removeprefix("W/") for known in condition.split(",")]
+        if tag in known_tags or "*" in known_tags:
+            return Response(status_code=NOT_MODIFIED, headers={"ETag": tag})
+        headers = [(b"etag", tag.encode("latin-1"))]
+    counters.events_delivered += page.count
+    return PageResponse(page, *headers)
 
 
 def json_response(value: object, status: int = 200) -> Response:
     return Response(encode(value), status, media_type="application/json")
 
 
-def error_response(refusal: ChatError) -> Response:
-    response = json_response(refusal_of(refusal), refusal.http_status)
-    if refusal.retry_after_s:
-        whole_s = math.ceil(refusal.retry_after_s)  # RFC 9110 section 10.2.3
+def error_response(error: ChatError) -> Response:
+    response = json_response(refusal_of(error), error.http_status)
+    if error.retry_after_s:
+        whole_s = math.ceil(error.retry_after_s)  # RFC 9110 section 10.2.3
         response.headers["Retry-After"] = str(whole_s)
     return response
 
@@ -162,15 +163,12 @@ def identify(chat: Chat, request: Request) -> tuple[Identity, str]:
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:
-    """Read the request's body; raises TooLarge as soon as it is longer than allowed, BadRequest if it ends early."""
+    """Read the request's body; raises TooLarge as soon as it is too long, ClientDisconnect if it ends early."""
     received = bytearray()
-    try:
-        async for chunk in request.stream():
-            received += chunk
-            if len(received) > settings.request_bytes_max:
-                raise TooLarge(f"body: expected at most {settings.request_bytes_max} bytes; send it in parts")
-    except ClientDisconnect:
-        raise BadRequest("body: ended early, since the client has hung up") from None
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > settings.request_bytes_max:
+            raise TooLarge(f"body: expected at most {settings.request_bytes_max} bytes; send it in parts")
     return bytes(received)
 
 

@@ -6,11 +6,11 @@ that a serverless host changes everything but the code: the same server runs the
 
 import asyncio
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from http.client import HTTPException
 from pathlib import Path
-from shlex import join
 
 from servers.demo.counts import Bill, Counts, Plan, billed, counted, planned
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, python_module, started
@@ -128,8 +128,17 @@ class Lane:
         await self.stop_crowd()
         if not people:
             return
-        crowd = f"clients crowd --transport {self.transport.slug} --server {self.address} --room {ROOM} --attached"
-        self._crowd = ChildProcess(python_module(*crowd.split(), "--people", str(people)))
+        options = [
+            "--transport",
+            self.transport.slug,
+            "--server",
+            self.address,
+            "--room",
+            ROOM,
+            "--people",
+            str(people),
+        ]
+        self._crowd = ChildProcess(python_module("clients", "crowd", *options, "--attached"))
 
     async def stop_crowd(self) -> None:
         """End the crowd; waits until all have left."""
@@ -146,7 +155,7 @@ class Lane:
         common = [self.transport.slug, "--port", str(self._port), "--store", self._store]
         if self._host:
             host = ["--profile", self._host.name, "--max-duration", str(self._host.max_duration_s)]
-            command = ["servers.deploy.serverless", *common, *host, "--server-options", join(options)]
+            command = ["servers.deploy.serverless", *common, *host, "--server-options", shlex.join(options)]
         else:
             command = ["servers", *common, *options]
         self._server = await asyncio.to_thread(self._enter, command)

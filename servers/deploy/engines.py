@@ -30,11 +30,16 @@ PACKAGES = {
     "redis-server": "redis-server",
     "postgres": "postgresql",
     "initdb": "postgresql",
+    "createdb": "postgresql",
+    "pg_isready": "postgresql",
     "nginx": "nginx",
     "setpriv": "util-linux",
 }
 """Programs needed, and the Debian package of each."""
-NEEDED = {"redis": ("redis-server", "setpriv"), "postgresql": ("postgres", "initdb", "setpriv")}
+NEEDED = {
+    "redis": ("redis-server", "setpriv"),
+    "postgresql": ("postgres", "initdb", "createdb", "pg_isready", "setpriv"),
+}
 """The programs of one engine, by the scheme of its URLs."""
 
 
@@ -43,9 +48,9 @@ class NotStarted(RuntimeError):
 
 
 def program(name: str) -> str | None:
-    """Return the path of a program, or None. Of PostgreSQL's versions, in folders of their own, the newest counts."""
+    """Return the path of a program, or None. PostgreSQL has a folder for each version: the newest counts."""
     newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -float(path.parent.name))
-    elsewhere = os.pathsep.join(map(str, [*newest_first, "/usr/sbin"]))  # where only root looks for nginx
+    elsewhere = os.pathsep.join(map(str, [*newest_first, "/usr/sbin"]))  # nginx is there, which is not on a user's PATH
     return shutil.which(name) or shutil.which(name, path=elsewhere)
 
 
@@ -56,8 +61,8 @@ def engine_of(url: str) -> str:
 
 
 def missing(scheme: str = "") -> dict[str, str]:
-    """Return the missing programs of one engine, or of all engines, each with the Debian package that contains it."""
-    needed = NEEDED.get(scheme, tuple(PACKAGES))
+    """Return the missing programs of one engine, or all of PACKAGES, each with the Debian package that contains it."""
+    needed = NEEDED[scheme] if scheme else tuple(PACKAGES)
     return {name: PACKAGES[name] for name in needed if program(name) is None}
 
 
@@ -203,7 +208,8 @@ def run_unprivileged(*command: str | Path) -> None:
     prefixed = [*unprivileged(signal.SIGKILL), *map(str, command)]
     result = subprocess.run(prefixed, check=False, capture_output=True, text=True, cwd="/")
     if result.returncode:
-        raise NotStarted(f"{command[0]}: {result.stderr.strip()}; {UNPRIVILEGED!r} must be able to reach the folder")
+        hint = f"; {UNPRIVILEGED!r} must be able to reach the folder" if os.geteuid() == 0 else ""
+        raise NotStarted(f"{command[0]}: {result.stderr.strip()}{hint}")
 
 
 def _running(engine: Engine) -> Iterator[Engine]:

@@ -3,7 +3,7 @@
 Teaches that the same application serves in several surroundings: with other workers behind its port, with pages for
 browsers, or with an API elsewhere that writes the log. A host may also import the application (`OnDemand`) instead of
 running our command. It then calls the application in as many processes as it likes: the first call opens the store, and
-the settings come from the environment: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS (divided by blanks), CHAT_ORIGINS,
+the settings come from the environment: CHAT_STORE, CHAT_SECRET, CHAT_HOSTS and CHAT_ORIGINS (separated by spaces),
 FORWARDED_ALLOW_IPS (see Settings.proxies), and for the Pusher adapter CHAT_PRESENCE and the PUSHER_* variables.
 """
 
@@ -37,7 +37,8 @@ from servers.stats import WorkerStats
 class Listening:
     """Where a process listens, for a browser too if `web`, and where it meets the other workers behind the same port.
 
-    reuse_port: another process may listen on the same port, of which this one need not know.
+    web: the folder of the browser's pages. attached: whether to stop at the end of standard input. reuse_port: whether
+    other processes may listen on the same port.
     """
 
     host: str
@@ -57,7 +58,7 @@ async def open_app(slug: str, url: str, settings: Settings, api: str = "") -> St
     create_app: Callable[[Chat, Settings], Starlette] = import_module(f"servers.{slug}").create_app
     if not api:
         return create_app(Chat(store, tokens, clock, settings), settings)
-    remote_api = import_module("servers.deploy.separate_websocket_server.remote_api")  # 0.1 s that others start without
+    remote_api = import_module("servers.deploy.separate_websocket_server.remote_api")  # only here: it takes 0.1 s
     chat = remote_api.RemoteChat(store, tokens, clock, settings, remote_api.Api(api, tokens))
     app = create_app(chat, settings)
     remote_api.forward_requests(app, chat.api, settings)
@@ -67,7 +68,7 @@ async def open_app(slug: str, url: str, settings: Settings, api: str = "") -> St
 async def serve_chat(
     opening: Awaitable[Starlette], http: HttpSettings, listening: Listening, facts: Mapping[str, Any]
 ) -> None:
-    """Serve until a signal, or the end of standard input if attached; the ready line contains the facts.
+    """Serve until a signal, or the end of standard input if attached; the ready line tells a parent process the facts.
 
     Raises ValueError if a service that it needs refuses it. On demand this is not checked: it would slow every start.
     """

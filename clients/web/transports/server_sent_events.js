@@ -20,7 +20,7 @@ export class Connection extends ChatConnection {
     this.http.onTraffic("up", "stream");
     const opening = this.http.request("GET", path, { headers, signal: this.stop.signal });
     const response = await within(RESPONSE_MS, opening);
-    if (!response.ok) await decoded(response);
+    if (!response.ok) await decoded(response); // raises Refused or ConnectionLost
     this.http.onTraffic("down", "stream", { type: "open" });
     this.pages = new Queue();
     this.#readAll(response.body.pipeThrough(new TextDecoderStream()).getReader(), this.pages);
@@ -54,16 +54,17 @@ export class Connection extends ChatConnection {
       for (let piece = await next(); !piece.done; piece = await next()) {
         const events = (unfinished + piece.value).split("\n\n");
         unfinished = events.pop();
-        for (const event of events) this.#receive(event, pages);
+        for (const event of events) this.#accept(event, pages);
       }
     } catch (error) {
       reason = `the stream broke: ${error.message}`;
+      reader.cancel().catch(() => {}); // it holds one of the browser's six connections to a server
     }
     this.http.onTraffic("down", "stream", { type: "closed" });
     pages.fail(new ConnectionLost(reason));
   }
 
-  #receive(event, pages) {
+  #accept(event, pages) {
     const [, json] = /^data: (.*)$/m.exec(event) ?? []; // JSON is one line
     if (!json) return; // a comment, in place of a ping
     const data = JSON.parse(json);

@@ -68,7 +68,7 @@ class PostgresStore:
         return self._rooms.epoch
 
     def follow(self, on_commit: OnCommit) -> bool:
-        return False
+        return False  # other processes append, too: readers use `wait`
 
     async def append(self, room: str, draft: Draft) -> Event:
         kind, sender, name, body, at_ms, client_id, expires_at_ms = astuple(draft)
@@ -82,6 +82,7 @@ class PostgresStore:
         return events[0] if events else None
 
     async def read(self, room: str, after: Cursor, limit: int) -> Page:
+        # a LEFT JOIN: if there is no event, the epoch comes in a row that is otherwise empty
         rows = await self._pool.fetch_with_epoch(SQL["read"], room, after.epoch, after.seq, limit)
         start = after.seq if after.epoch == self.epoch else 0
         events = tuple(event_of(row) for row in rows if row[0] is not None)
@@ -134,7 +135,7 @@ class PostgresStore:
         await self._pool.fetch(SQL["delete_connections"], now_ms - DELETE_AFTER_MS)
         await self._pool.fetch(SQL["delete_names"], now_ms)
         events: list[Event] = []
-        with suppress(Unavailable):
+        with suppress(Unavailable):  # return what was appended; the others expire at the next call
             for room, user, seen_ms in expired:
                 events += await self._change(SQL["go_offline"], room, user, now_ms, seen_ms)
         return events

@@ -1,6 +1,6 @@
 """The one connection on which a process reads new events in all its rooms: XREAD BLOCK, shared by every client.
 
-Teaches that a blocking read from the last known number is level-triggered: an event that was added while nobody read is
+Teaches that a blocking read from the last known number misses nothing: an event that was added while nobody read is
 returned at once, so a broken connection costs only time. Beside the rooms it reads two more streams: the log's epochs,
 to detect an emptied Redis, and a stream of its own, whose entries interrupt the read when it must follow another room.
 """
@@ -18,7 +18,8 @@ from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.redis_script import COMMAND_S, RedisScript, client
 from servers.core.supervised_retry import supervised_retry
 
-BLOCK_S = REREAD_S = 2.0
+BLOCK_S = 2.0  # how long one read waits
+REREAD_S = 2.0  # how often the heads are queried
 RETRY_S = 0.25
 READ_MAX = 500
 EPOCHS = "chat:epochs"
@@ -62,7 +63,10 @@ class RedisReader:
             await self._read()
 
     async def _read(self) -> None:
-        """Wait for events, BLOCK_S at most; drop them if the epoch has changed, since they may be of a lost log."""
+        """Wait for events, BLOCK_S at most; drop them if the epoch has changed, since they may be of a lost log.
+
+        The entry of an event has the id <seq>-0 (`redis_streams.lua`).
+        """
         epoch = self._rooms.epoch
         rooms = {EVENTS + room: f"{seq}-0" for room, seq in self._rooms.heads.items()}
         streams: dict[Any, Any] = {**self._last_ids, **rooms}
@@ -70,7 +74,7 @@ class RedisReader:
             new_entries: Any = await self._redis.xread(streams, count=READ_MAX, block=int(BLOCK_S * 1000))
         if epoch == self._rooms.epoch:
             for stream, entries in new_entries:
-                self._on_entry(stream.decode(), *entries[-1])
+                self._on_entry(stream.decode(), *entries[-1])  # the last says enough: readers fetch the events
 
     def _on_entry(self, stream: str, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
         """Note the last entry of a stream."""
