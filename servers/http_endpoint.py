@@ -163,12 +163,15 @@ def identify(chat: Chat, request: Request) -> tuple[Identity, str]:
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:
-    """Read the request's body; raises TooLarge as soon as it is too long, ClientDisconnect if it ends early."""
+    """Read the request's body; raises TooLarge as soon as it is longer than allowed, BadRequest if it ends early."""
     received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > settings.request_bytes_max:
-            raise TooLarge(f"body: expected at most {settings.request_bytes_max} bytes; send it in parts")
+    try:
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > settings.request_bytes_max:
+                raise TooLarge(f"body: expected at most {settings.request_bytes_max} bytes; send it in parts")
+    except ClientDisconnect:
+        raise BadRequest("body: ended early, since the client has hung up") from None
     return bytes(received)
 
 

@@ -274,7 +274,7 @@ def test_a_page_names_the_connection_that_its_policy_forbids(browser: Browser) -
         expect(page.locator("#notice")).to_contain_text("forbids a connection to ws://127.0.0.1")
 
 
-@pytest.mark.parametrize("transport", ["long_polling", "server_sent_events"])
+@pytest.mark.parametrize("transport", ["long_polling", pytest.param("server_sent_events", marks=pytest.mark.drill)])
 def test_no_tab_sends_while_six_tabs_hold_all_connections_to_the_server(browser: Browser, transport: str) -> None:
     with page_server(transport, "--hold", "60") as server, browser.new_context() as context:
         tabs = [context.new_page() for _ in range(7)]
