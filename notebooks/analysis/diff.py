@@ -1,17 +1,20 @@
-"""Two runs side by side, load by load: what changed, by how much, and whether that is more than chance.
+"""Two runs side by side: what changed, by how much, whether that is more than chance, and where both agree.
 
 A change is claimed only if the ranges of the repeats do not overlap and, of a latency, if it is larger than the load
-generator's own error (see quantiles.py). Leaves out void cells, and names loads that only one run has.
+generator's own error (see quantiles.py); the same rule says which of two transports ranks above the other. Leaves out
+void cells, and names loads that only one run has.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import permutations
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from rich.console import Group
 
+from notebooks.analysis.claims import ledger
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, by_repeat, is_uncounted
 from notebooks.analysis.quantiles import resolution_on
 from notebooks.analysis.runs import BrokenRun, Run, load, loads, manifest_of
@@ -45,39 +48,105 @@ class Change(NamedTuple):
     @property
     def is_claimed(self) -> bool:
         """Whether the ranges of the repeats do not overlap and, of a latency, it is more than the generator's error."""
-        if min(len(self.first), len(self.second)) < 2:
-            return False
-        apart = max(self.first) < min(self.second) or max(self.second) < min(self.first)
-        return apart and abs(median(self.second) - median(self.first)) > self.error
+        return _is_less(self.first, self.second, self.error) or _is_less(self.second, self.first, self.error)
 
 
-def changes(first: Path, second: Path) -> list[Change]:
-    """Return every figure of every load that both runs have; raises BrokenRun."""
-    error_ms = _errors_ms(second)
-    before, after = _figures(first), _figures(second)
+class Ranking(NamedTuple):
+    """By one figure of one load, a transport is below another, and that is more than chance."""
+
+    scenario: str
+    point: str
+    figure: str
+    lower: str
+    higher: str
+
+    @property
+    def reversed(self) -> "Ranking":
+        """The opposite ranking."""
+        return self._replace(lower=self.higher, higher=self.lower)
+
+    def __str__(self) -> str:
+        return f"{_name((self.scenario, self.point, self.figure))}: {self.lower} below {self.higher}"
+
+
+class Side(NamedTuple):
+    """One of the two runs: the values of each figure of each load, and what the load generator may add to a latency."""
+
+    folder: Path
+    figures: Figures
+    error_ms: Mapping[str, float]
+
+    def rankings(self, other: "Side") -> set[Ranking]:
+        """Return which transport is below which, by the figures that the other run has too."""
+        found = set()
+        for low, high in permutations(self.figures.keys() & other.figures.keys(), 2):
+            (*load, lower), figure = low
+            (*other_load, higher), other_figure = high
+            error = self.error_ms.get(figure, 0.0)
+            is_pair = (load, figure) == (other_load, other_figure)
+            if is_pair and _is_less(self.figures[low], self.figures[high], error):
+                found.add(Ranking(*load, figure, lower, higher))
+        return found
+
+
+def side(folder: Path) -> Side:
+    """Read a run; raises BrokenRun."""
+    found_ms = resolution_on(folder, manifest_of(folder).get("machine", {}))
+    return Side(folder, _figures(folder), {P50: found_ms[0.50], P95: found_ms[0.99]})
+
+
+def changes(first: Side, second: Side) -> list[Change]:
+    """Return every figure of every load that both runs have."""
     return [
-        Change(load, figure, before[load, figure], after[load, figure], error_ms.get(figure, 0.0))
-        for load, figure in before
-        if (load, figure) in after
+        Change(*key, values, second.figures[key], second.error_ms.get(key[1], 0.0))
+        for key, values in first.figures.items()
+        if key in second.figures
+    ]
+
+
+def on_rankings(first: Side, second: Side) -> list[str]:
+    """Return in sentences which rankings of the first run the second one has."""
+    claimed, again = first.rankings(second), second.rankings(first)
+    contradicted = sorted(ranking for ranking in claimed if ranking.reversed in again)
+    unclear = sorted(claimed - again - set(contradicted))
+    return [
+        f"Rankings by more than chance in the first run: {len(claimed)}. In the second run {len(claimed & again)} are "
+        f"the same, {len(unclear)} are within chance, and {len(contradicted)} are reversed.",
+        *(f"Reversed: {ranking}." for ranking in contradicted),
+        *(f"Within chance: {ranking}." for ranking in unclear),
+    ]
+
+
+def on_verdicts(first: Path, second: Path) -> list[str]:
+    """Return in sentences how many verdicts of the ledger are the same on both runs, and which are not."""
+    try:
+        pairs = list(zip(ledger.ledger(first), ledger.ledger(second), strict=True))
+    except BrokenRun as error:
+        return [f"The verdicts are not compared: {error}."]
+    differ = [(before, after) for before, after in pairs if before.finding.verdict != after.finding.verdict]
+    return [
+        f"Verdicts of the ledger: {len(pairs) - len(differ)} of {len(pairs)} are the same.",
+        *(f"{old.claim.quote}: {old.finding.verdict}, then {new.finding.verdict}." for old, new in differ),
     ]
 
 
 def diff(first: Path, second: Path) -> Group:
-    """Return both runs side by side, and how many changes are more than chance; raises BrokenRun."""
-    found = changes(first, second)
-    in_first, in_second = ({load for load, _ in _figures(folder)} for folder in (first, second))
-    only = sorted(in_first.symmetric_difference(in_second))
-    p50_ms, p95_ms = _errors_ms(second).values()
-    notes = [HOW_TO_READ.format(p50_ms=p50_ms, p95_ms=p95_ms)] if found else []
+    """Return both runs side by side, how many changes are more than chance, and where both agree; raises BrokenRun."""
+    before, after = side(first), side(second)
+    found = changes(before, after)
+    only = sorted({load for load, _ in before.figures} ^ {load for load, _ in after.figures})
+    errors = {"p50_ms": after.error_ms[P50], "p95_ms": after.error_ms[P95]}
+    notes = [HOW_TO_READ.format(**errors)] if found else []
     notes += [f"Only in one of the runs: {'; '.join(map(_name, only))}."] if only else []
-    claimed = sum(change.is_claimed for change in found)
-    table = FittedTable(columns_of("diff"), list(map(_row, found)))
-    return Group(table, *map(note, [*notes, f"{claimed} changes are more than chance."]))
+    notes += [f"{sum(change.is_claimed for change in found)} changes are more than chance."]
+    notes += [*on_rankings(before, after), *on_verdicts(first, second)]
+    return Group(FittedTable(columns_of("diff"), list(map(_row, found))), *map(note, notes))
 
 
-def _errors_ms(folder: Path) -> dict[str, float]:
-    found_ms = resolution_on(folder, manifest_of(folder).get("machine", {}))
-    return {P50: found_ms[0.50], P95: found_ms[0.99]}
+def _is_less(values: Sequence[float], others: Sequence[float], error: float) -> bool:
+    """Return whether all of these are below all of those, and the medians differ by more than an error."""
+    repeats = min(len(values), len(others))
+    return repeats > 1 and max(values) < min(others) and median(others) - median(values) > error
 
 
 def _row(change: Change) -> TableRow:
@@ -87,7 +156,7 @@ def _row(change: Change) -> TableRow:
     return TableRow(cells, style="bold" if change.is_claimed else "")
 
 
-def _name(load: Load) -> str:
+def _name(load: Sequence[str]) -> str:
     return ", ".join(filter(None, load))
 
 

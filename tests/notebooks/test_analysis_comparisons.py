@@ -14,8 +14,11 @@ from typer.testing import CliRunner
 
 from loadtests.__main__ import app
 from notebooks.analysis import comparisons, link
+from notebooks.analysis.claims import ledger
+from notebooks.analysis.claims.claim import Finding, Verdict
+from notebooks.analysis.claims.ledger import Entry
 from notebooks.analysis.comparisons import SHORT
-from notebooks.analysis.diff import P50, Change, changes
+from notebooks.analysis.diff import P50, Change, changes, on_rankings, on_verdicts, side
 from notebooks.analysis.figures import curves, marks
 from notebooks.analysis.knees import Step, knees, limit_curves
 from notebooks.analysis.quantiles import Interval, interval
@@ -182,7 +185,7 @@ RAW, LONG = ("conversation", "", "raw_websocket"), ("conversation", "", "long_po
 
 
 def p50_is_claimed(first: Path, second: Path) -> dict[tuple[str, str, str], bool]:
-    return {each.load: each.is_claimed for each in changes(first, second) if each.figure == P50}
+    return {each.load: each.is_claimed for each in changes(side(first), side(second)) if each.figure == P50}
 
 
 def test_a_latency_that_grew_is_claimed_and_one_within_the_generators_error_is_not(tmp_path: Path) -> None:
@@ -202,7 +205,38 @@ def test_one_repeat_has_no_range_and_a_void_one_does_not_count(tmp_path: Path) -
     assert p50_is_claimed(before, once) == {RAW: False}
     void = {(RAW[2], repeat): "void" for repeat in (0, 1)}
     left = write(tmp_path / "left", SyntheticRun(repeats=3, slugs=[RAW[2]], push_s={RAW[2]: 0.05}, verdicts=void))
-    assert [len(each.second) for each in changes(before, left)] == [1] * 5
+    assert [len(each.second) for each in changes(side(before), side(left))] == [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("raw_s", "said"),
+    [
+        (0.004, ["In the second run 1 are the same, 0 are within chance, and 0 are reversed."]),
+        (0.021, ["1 are within chance", f"Within chance: conversation, p50, ms: {RAW[2]} below {LONG[2]}."]),
+        (0.040, ["1 are reversed", f"Reversed: conversation, p50, ms: {RAW[2]} below {LONG[2]}."]),
+    ],
+)
+def test_a_ranking_is_found_again_or_within_chance_or_reversed(tmp_path: Path, raw_s: float, said: list[str]) -> None:
+    slugs = [RAW[2], LONG[2]]
+    before = write(tmp_path / "before", SyntheticRun(repeats=3, slugs=slugs, push_s={RAW[2]: 0.004, LONG[2]: 0.020}))
+    after = write(tmp_path / "after", SyntheticRun(repeats=3, slugs=slugs, push_s={RAW[2]: raw_s, LONG[2]: 0.020}))
+    only_p50 = [
+        each._replace(figures={key: each.figures[key] for key in each.figures if key[1] == P50})
+        for each in map(side, (before, after))
+    ]
+    for sentence, expected in zip(on_rankings(*only_p50), said, strict=True):
+        assert expected in sentence
+
+
+def test_a_verdict_that_two_runs_do_not_share_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = ledger.CLAIMS[0]
+    verdicts = {"a": Verdict.HOLDS, "b": Verdict.HOLDS_WHEN}
+    of_run = {tmp_path / name: (Entry(claim, Finding(verdict, "", "")),) for name, verdict in verdicts.items()}
+    monkeypatch.setattr(ledger, "ledger", of_run.__getitem__)
+    assert on_verdicts(tmp_path / "a", tmp_path / "a") == ["Verdicts of the ledger: 1 of 1 are the same."]
+    totals, named = on_verdicts(tmp_path / "a", tmp_path / "b")
+    assert totals == "Verdicts of the ledger: 0 of 1 are the same."
+    assert named == f"{claim.quote}: holds, then holds when."
 
 
 @pytest.mark.process
@@ -217,3 +251,4 @@ def test_the_command_prints_both_runs_and_names_loads_of_one_only(
     assert done.exit_code == 0
     assert f"{counted} changes are more than chance" in printed
     assert "Only in one of the runs: conversation, long_polling." in printed
+    assert "The verdicts are not compared: " in printed
