@@ -25,6 +25,19 @@ from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ("servers", "clients", "loadtests")  # whose code a figure depends on
+NOT_MEASURED = (
+    "servers/demo",
+    "servers/shortest",
+    "clients/__main__.py",
+    "clients/terminal.py",
+    "clients/terminal_chat.py",
+    "clients/terminal_screens.py",
+    "loadtests/__main__.py",
+    "loadtests/choices.py",
+    "loadtests/experiments/bench",
+    "loadtests/reports",
+)
+"""What of it does not run while measuring: the demo, the shortest chats, command lines, benchmarks and reports."""
 PACKAGES = (
     "starlette",
     "sse-starlette",
@@ -58,7 +71,7 @@ def describe(scenarios: Sequence[Scenario], slugs: Sequence[str], cores: Cores) 
     return {
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": commit(),
-        "measured_code": {folder: _digest(ROOT / folder) for folder in MEASURED},
+        "measured_code": measured_code(),
         "machine": machine(),
         "versions": versions(PACKAGES if links == {PLAIN} else (*PACKAGES, *LINK_PACKAGES)),
         "transports": list(slugs),
@@ -87,10 +100,16 @@ def commit() -> str:
         return "unknown"
 
 
-def _digest(folder: Path) -> str:
-    """Return a digest of a folder's code, SQL and tables, committed or not: the same for two runs of the same code."""
-    files = sorted(file for suffix in ("py", "toml", "sql", "lua") for file in folder.rglob(f"*.{suffix}"))
-    return sha256(b"".join(f"{file.relative_to(folder)}\n".encode() + file.read_bytes() for file in files)).hexdigest()
+def measured_code(root: Path = ROOT) -> dict[str, str]:
+    """Return a digest for each folder of the code, SQL and tables that run while measuring, committed or not."""
+    left_out = {root / name for name in NOT_MEASURED}
+    digests = {}
+    for folder in MEASURED:
+        found = (file for suffix in ("py", "toml", "sql", "lua") for file in (root / folder).rglob(f"*.{suffix}"))
+        files = sorted(file for file in found if left_out.isdisjoint({file, *file.parents}))
+        parts = (f"{file.relative_to(root)}\n".encode() + file.read_bytes() for file in files)
+        digests[folder] = sha256(b"".join(parts)).hexdigest()
+    return digests
 
 
 def versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:

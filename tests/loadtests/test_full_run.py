@@ -14,6 +14,7 @@ from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.accounts.verdict import WORK
 from loadtests.choices import choose_scenarios
 from loadtests.harness.children import NotMeasured, Overloaded
+from loadtests.harness.manifest import NOT_MEASURED, ROOT, measured_code
 from loadtests.plan.workload import H2, HOLD_S
 from loadtests.reports import run_folder, tables
 from loadtests.reports.run_folder import RunFolder
@@ -231,6 +232,30 @@ def test_a_run_is_not_resumed_by_other_code_or_on_another_machine(tmp_path: Path
     RunFolder(tmp_path, RUN)
     with pytest.raises(ValueError, match="differs in measured_code, machine"):
         RunFolder(tmp_path, {**RUN, "measured_code": {"servers": "decaf"}, "machine": {"cores": 64}})
+
+
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("servers/core/chat.py", True),
+        ("servers/core/stores/postgres.sql", True),
+        ("servers/demo/lane.py", False),
+        ("clients/terminal.py", False),
+        ("loadtests/reports/report.py", False),
+    ],
+)
+def test_the_digest_of_the_measured_code_leaves_out_demo_reports_and_command_lines(
+    tmp_path: Path, file: str, counts: bool
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text("one", encoding="utf-8")
+    before = measured_code(tmp_path)
+    (tmp_path / file).write_text("two", encoding="utf-8")
+    assert (measured_code(tmp_path) != before) == counts
+
+
+def test_what_the_digest_leaves_out_exists() -> None:
+    assert [name for name in NOT_MEASURED if not (ROOT / name).exists()] == []
 
 
 def test_a_full_run_keeps_every_quantile_and_a_seeded_sample(tmp_path: Path) -> None:
