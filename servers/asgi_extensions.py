@@ -61,7 +61,7 @@ EXTENSION = "push_or_poll.frames"
 WRITER = "writer"
 
 
-class ConnectionLost(OSError):
+class SocketClosed(OSError):
     """The client is gone, or the socket was closed."""
 
 
@@ -82,7 +82,7 @@ class TextFrame:
 
 
 class SocketWriter(Protocol):
-    """The sending side of one accepted socket. All but `push` may wait, and raise ConnectionLost."""
+    """The sending side of one accepted socket. All but `push` may wait, and raise SocketClosed."""
 
     def push(self, frame: TextFrame) -> bool:
         """Write a frame, or return False if the transport is full or the client is gone; never waits."""

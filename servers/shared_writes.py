@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from websockets.http11 import Request
 
-from servers.asgi_extensions import EXTENSION, WATCH, WHOLE, WRITER, ConnectionLost, TextFrame, Watch
+from servers.asgi_extensions import EXTENSION, WATCH, WHOLE, WRITER, SocketClosed, TextFrame, Watch
 from servers.limited_protocols import LimitedHttp, LimitedSocket
 
 
@@ -58,7 +58,7 @@ class SharedFrameSocket(LimitedSocket):
     async def drain(self) -> None:
         await self.writable.wait()
         if self.close_sent or self._is_closing():
-            raise ConnectionLost("the client is gone, or the socket was closed")
+            raise SocketClosed("the client is gone, or the socket was closed")
 
     async def write(self, frame: TextFrame) -> None:
         while not self.push(frame):

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
-from servers.asgi_extensions import ConnectionLost, SocketWriter, TextFrame, writer_of
+from servers.asgi_extensions import SocketClosed, SocketWriter, TextFrame, writer_of
 from servers.core.auth import Identity
 from servers.core.chat import Chat
 from servers.core.counters import Counters, Purpose
@@ -39,7 +39,7 @@ class SocketSession:
         await receive()
         await send({"type": "websocket.accept"})
         writer = writer_of(scope)
-        with suppress(ConnectionLost):
+        with suppress(SocketClosed):
             try:
                 await self._serve(scope["path_params"]["room"], receive, writer, counters)
                 await writer.close()
@@ -71,7 +71,7 @@ class SocketSession:
             async with asyncio.timeout(self._settings.log_in_s):
                 frame = await receive()
             if frame["type"] == "websocket.disconnect":
-                raise ConnectionLost("the client has left before it joined")
+                raise SocketClosed("the client has left before it joined")
             join = decode_first_frame(frame.get("text") or "")
         except TimeoutError:
             raise Unauthenticated(f"join: expected within {self._settings.log_in_s:g} s of connecting") from None

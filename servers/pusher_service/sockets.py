@@ -15,7 +15,7 @@ from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope
 from starlette.types import Send as ASGISend
 
-from servers.asgi_extensions import ConnectionLost, SocketWriter, TextFrame, writer_of
+from servers.asgi_extensions import SocketClosed, SocketWriter, TextFrame, writer_of
 from servers.pusher_service import frames
 from servers.pusher_service.broker import Close, Send
 from servers.pusher_service.errors import ConnectionRejected
@@ -85,7 +85,7 @@ class Outbox:
                     self._backlog_bytes -= len(self._backlog.popleft().payload)
             if self._ending is not None:
                 await self._writer.close(*self._ending)
-        except ConnectionLost:  # nothing to do: the task that reads the socket will end, too
+        except SocketClosed:  # nothing to do: the task that reads the socket will end, too
             self._closing = True
             self._backlog.clear()
 
@@ -143,7 +143,7 @@ class SocketEndpoint:
         await send({"type": "websocket.accept"})
         writer = writer_of(scope)
         protocol = QueryParams(scope["query_string"]).get("protocol")
-        with suppress(ConnectionLost):
+        with suppress(SocketClosed):
             try:
                 socket_id, greeting = self._connections.open(scope["path_params"]["key"], protocol)
             except ConnectionRejected as rejected:

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 
-from servers.asgi_extensions import ConnectionLost, SocketWriter, TextFrame, writer_of
+from servers.asgi_extensions import SocketClosed, SocketWriter, TextFrame, writer_of
 from servers.core.room_feed import encode_page
 from servers.core.wire import Page
 from servers.http_endpoint import PageResponse
@@ -154,6 +154,6 @@ async def test_every_write_to_a_lost_connection_raises_connection_lost(sockets: 
     await asyncio.sleep(0)
     client.transport.abort()
     for wait in (waiting, writer.drain(), writer.write(TextFrame(b"late")), writer.close()):
-        with pytest.raises(ConnectionLost):
+        with pytest.raises(SocketClosed):
             await asyncio.wait_for(wait, DEADLINE_S)
     assert not writer.push(TextFrame(b"late"))
