@@ -55,7 +55,7 @@ class DemoController:
         self._names = list(NAMES)  # the one that was given to a window longest ago comes first: its lease has expired
         self._people = 0
         self._starting: list[asyncio.Task[None]] = []
-        self._changing = asyncio.Lock()  # held while every lane gets another crowd or host
+        self._changing = asyncio.Lock()  # held while lanes get another crowd or host
         self._has_snapshot = asyncio.Event()
         self._stopping = False
 
@@ -109,13 +109,14 @@ class DemoController:
         lane = self._lane(slug)
         if not lane.transport.is_addition:
             raise BadRequest(f"lane: {slug} is always on; only what was added can be switched")
-        if on:
-            await self._started(lane)
-            await lane.start_crowd(self._people)
-            self._on.add(slug)
-        else:
-            self._on.discard(slug)
-            await lane.stop()
+        async with self._changing:
+            if on:
+                await self._started(lane)
+                await lane.start_crowd(self._people)
+                self._on.add(slug)
+            else:
+                self._on.discard(slug)
+                await lane.stop()
 
     async def connect_lane(self, key: str, slug: str) -> LaneAddresses:
         """Return where a window reaches a lane. Raises NotFound, BadRequest."""
