@@ -13,6 +13,7 @@ import json
 import posixpath
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -47,6 +48,8 @@ VARIED = {
     "text_bytes",
 }
 USUAL = {"keep_alive", "seed", "one_way_delay_s", "joins_per_s", "warm_up_s"}
+OTHER_LINKS = ("tls", "h2")
+"""A run may have runs over other links in folders of these names."""
 REFERENCE = Path(__file__).with_name("reference")
 PAGE = "explore.html"
 WEB = Path(__file__).parents[1] / "clients" / "web"
@@ -97,35 +100,45 @@ def _noted(folder: PurePosixPath, imported: list[str], found: re.Match[str]) -> 
 
 def constants(folder: Path) -> dict[str, Any]:
     """Return everything that the page needs of a run; what the run did not measure comes from the reference."""
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    cells = _valid_cells(folder)
-    plain = cells[cells["link"] == "plain"]
-    is_alone = set(LOADS) <= set(plain["scenario"])
+    folders = [folder, *filter(Path.is_dir, (folder / link for link in OTHER_LINKS))]
+    manifest, *others = (json.loads((each / MANIFEST).read_text(encoding="utf-8")) for each in folders)
+    workloads = [load for each in (manifest, *others) for load in each["workloads"]]
+    cells = pd.concat(map(_valid_cells, folders))
+    measured = _unit_costs_by_link(cells)
+    is_alone = "plain" in measured
     settings = next(iter(manifest["settings"].values()))
     if is_alone:
-        bills = _bills(folder)
-        measured = [row for row in TRANSPORTS if set(LOADS) <= set(plain["scenario"][plain["transport"] == row.slug])]
-        links = {"plain": {row.slug: unit_costs(plain[plain["transport"] == row.slug], row) for row in measured}}
+        bills, links = _bills(folder), {"plain": measured["plain"]}
     else:
         reference = json.loads((REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8"))
         bills, links = reference["bills"], reference["links"]
         settings = reference["settings"] | settings  # a deployment's settings have other names
-    loads = list(_loads(manifest["workloads"], cells))
     for link, of_link in cells.groupby("link", sort=False):
-        if not (is_alone and link == "plain"):
-            own = {row.slug: of_link[of_link["transport"] == row.slug] for row in TRANSPORTS}
-            links[str(link)] = {
-                slug: scaled(costs, own[slug], slug, is_same=link == "plain") for slug, costs in links["plain"].items()
-            }
+        links[str(link)] = {
+            slug: measured.get(str(link), {}).get(slug)
+            or scaled(costs, of_link[of_link["transport"] == slug], slug, is_same=link == "plain")
+            for slug, costs in links["plain"].items()
+        }
     return {
         "source": _source(manifest, is_alone=is_alone),
         "settings": {name: settings[name] for name in SETTINGS},
         "text_bytes": manifest["workloads"][0]["text_bytes"],
         "transports": [_described(row, manifest["push_service"]) for row in TRANSPORTS if row.slug in links["plain"]],
         "links": links,
-        "loads": loads,
+        "loads": list(_loads(workloads, cells)),
         "bills": bills,
     }
+
+
+def _unit_costs_by_link(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the unit costs of each transport on each link where all of `LOADS` were measured."""
+    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for link, of_link in cells.groupby("link", sort=False):
+        for row in TRANSPORTS:
+            own = of_link[of_link["transport"] == row.slug]
+            if set(LOADS) <= set(own["scenario"]):
+                found[str(link)][row.slug] = unit_costs(own, row)
+    return found
 
 
 def _bills(folder: Path) -> dict[str, Any]:
@@ -197,11 +210,13 @@ def _loads(workloads: list[dict[str, Any]], cells: pd.DataFrame) -> Iterator[dic
     for load in workloads:
         if any(load[name] for name in load.keys() - VARIED - USUAL) or load["keep_alive"] != 1:
             continue
-        own = cells[(cells["scenario"] == load["scenario"]) & (cells["point"] == load["point"])]
+        link = load.get("link", "plain")
+        own = cells[(cells[["scenario", "point", "link"]] == [load["scenario"], load["point"], link]).all(axis=1)]
         if own.empty:
             continue
+        point = load["point"] or (link if link in OTHER_LINKS else "")
         yield {
-            "name": f"{load['scenario']} {load['point']}".replace("_", " ").strip(),
+            "name": f"{load['scenario']} {point}".replace("_", " ").strip(),
             "inputs": {
                 "users": load["users"],
                 "room": load["room_size"],
@@ -209,7 +224,7 @@ def _loads(workloads: list[dict[str, Any]], cells: pd.DataFrame) -> Iterator[dic
                 "poll": load["poll_interval_s"],
                 "delay": load["one_way_delay_s"],
                 "text": load["text_bytes"],
-                "link": load.get("link", "plain"),
+                "link": link,
             },
             "measured": {str(slug): _figures(each) for slug, each in own.groupby("transport", sort=False)},
         }

@@ -2,11 +2,14 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +19,7 @@ from results.costs.deployments import bills, last_free, measured_in
 from results.costs.metering import Activity
 from results.costs.plans import load_prices
 from results.explorer import REFERENCE, WEB, constants, page
-from results.schema import EXPLORER_FILE
+from results.schema import CELLS_FILE, EXPLORER_FILE, MANIFEST
 
 COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
 LINK_RUN = REFERENCE.parent / "link_interim" / "link"
@@ -120,3 +123,18 @@ def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links
     factors = {after[part] / before[part] for part in ("command", "delivery", "asking")}
     assert len({round(factor, 9) for factor in factors}) == 1
     assert "committed" in made["source"]
+
+
+def test_a_link_on_which_all_loads_were_measured_has_unit_costs_and_loads_of_its_own(tmp_path: Path) -> None:
+    for folder, link in ((tmp_path, "plain"), (tmp_path / "tls", "tls")):
+        shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("*.png", "*.gz"), dirs_exist_ok=True)
+        cells = pd.read_csv(folder / CELLS_FILE, dtype=str, keep_default_na=False)
+        cells.assign(link=link).to_csv(folder / CELLS_FILE, index=False)
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        workloads = [load | {"link": link} for load in manifest["workloads"]]
+        (folder / MANIFEST).write_text(json.dumps(manifest | {"workloads": workloads}), encoding="utf-8")
+    made = constants(tmp_path)
+    assert made["links"]["tls"] == made["links"]["plain"]
+    loads = {load["name"]: load for load in made["loads"]}
+    assert loads["conversation tls"]["inputs"] == loads["conversation"]["inputs"] | {"link": "tls"}
+    assert loads["conversation tls"]["measured"] == loads["conversation"]["measured"]
