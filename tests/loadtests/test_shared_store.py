@@ -1,6 +1,7 @@
 """Shared stores under load: comparisons with two workers, and the parts of `python -m loadtests shared_store`."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ import pytest
 from loadtests.accounts.cell import digest, scheduled
 from loadtests.accounts.rows import LogEntry, Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
+from loadtests.experiments.shared_store import command
 from loadtests.experiments.shared_store.command import NONE, STORES, measure_appends, steps
 from loadtests.experiments.shared_store.cross_process import measure_cross_process, row_of
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
+from loadtests.reports.trials import Trial
 from loadtests.scenarios import Planned
 from results.schema import CROSS_PROCESS
 from servers.addresses import without_passwords
@@ -57,6 +60,20 @@ def test_an_append_is_measured_and_one_that_stores_nothing_has_no_engine() -> No
     stored, not_stored = (measure_appends(store, 20, ANYWHERE) for store in ("postgresql", NONE))
     assert float(stored["store_cpu_s"]) > 0 == not_stored["store_cpu_s"]
     assert 0 < float(stored["acked_p50_s"]) <= float(stored["acked_p95_s"])
+
+
+def test_each_measurement_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Or a resumed record would take one for the other."""
+    keys: list[tuple[object, ...]] = []
+
+    def keep(trials: Iterable[Trial], *_: object) -> int:
+        keys.extend((trial.table, *trial.key.items()) for trial in trials)
+        return 0
+
+    monkeypatch.setattr(command, "describe", lambda *_: {})
+    monkeypatch.setattr(command, "keep", keep)
+    command.measure_shared_store(tmp_path, quick=True)
+    assert len(set(keys)) == len(keys) > len(TRANSPORTS)
 
 
 def test_deliveries_are_separated_by_whether_the_recipient_has_the_senders_server() -> None:

@@ -128,6 +128,7 @@ def _trials(
                     "cross_process", key, partial(measure_cross_process, planned, store, cores), planned.about_s
                 )
             else:
+                key["workers"] = store.workers
                 yield Trial("loads", key, partial(_served, planned, store, engines, cores), planned.about_s)
         for scheme in APPENDED:
             key = {"store": scheme, "repeat": repeat}
@@ -135,8 +136,8 @@ def _trials(
 
 
 def _served(planned: Planned, store: StoreChoice, engines: dict[str, str], cores: Cores) -> Row:
-    """Return a row of `results.schema.LOADS`, and more."""
+    """Return a row of `results.schema.LOADS` without its key, and more."""
     cell = measure(planned, cores, lambda _: None, OurServers(store=store))
     if not store.is_embedded:
         engines[store.scheme] = str(cell.settings["engine"])
-    return {**row_of(cell), "workers": store.workers}
+    return row_of(cell)
