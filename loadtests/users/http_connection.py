@@ -27,6 +27,7 @@ GZIP = 16 + zlib.MAX_WBITS
 CONNECT_S = 10.0
 RESPONSE_S = 60.0  # longer than a request is held
 READ_BYTES = 65_536
+ESTABLISHED = 1  # the first state of linux/tcp_states.h
 BROWSER_HEADERS: dict[str, str] = tomllib.loads(Path(__file__).with_name("browser_headers.toml").read_text("utf-8"))
 """What a browser adds to every request and every handshake, whatever the transport."""
 
@@ -136,6 +137,12 @@ class HttpConnection:
         """Whether the last response is complete, and the server keeps the connection open."""
         return self._is_complete and self._keeps_alive
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has closed the connection since: then browsers open another. Known on Linux only."""
+        option = getattr(socket, "TCP_INFO", None)
+        return option is not None and self._socket.getsockopt(socket.IPPROTO_TCP, option, 1)[0] != ESTABLISHED
+
     def request(self, request: bytes) -> Response:
         """Send a request, and wait for the whole response."""
         response = self.start(request)
@@ -228,7 +235,12 @@ class HttpConnectionPool:
 
     def acquire(self) -> HttpConnection:
         """Return a free connection, or a new one, which is the caller's from now on."""
-        return self._free.pop() if self._free else HttpConnection(self._address, self._session)
+        while self._free:
+            connection = self._free.pop()
+            if not connection.has_ended:
+                return connection
+            connection.close()
+        return HttpConnection(self._address, self._session)
 
     def close(self) -> None:
         """Close those that are free; waits for the other side's end."""

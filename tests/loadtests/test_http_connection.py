@@ -1,5 +1,7 @@
 """The load generator's HTTP: responses whole or in pieces, connections that are used again, and every failure."""
 
+import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -76,6 +78,22 @@ def test_a_connection_that_is_busy_or_is_to_be_closed_is_not_used_again() -> Non
         stream.close()
         pool.close()
     assert [number for number, _ in requests] == [0, 1, 2]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="TCP_INFO is Linux's")
+def test_a_connection_that_the_server_has_closed_meanwhile_is_not_used_again() -> None:
+    with responding([HELLO]) as (address, _):
+        pool = HttpConnectionPool(address)
+        pool.request(REQUEST)
+        first = pool.acquire()
+        while not first.has_ended:
+            time.sleep(0.01)
+        pool = HttpConnectionPool(address)
+        vars(pool)["_free"].append(first)
+        second = pool.acquire()
+        assert second is not first
+        assert not second.has_ended
+        second.close()
 
 
 def test_a_streamed_response_is_read_in_pieces() -> None:
