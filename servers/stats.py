@@ -11,7 +11,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ RESPONSE_S = 10.0
 
 
 def read_stats(address: str, path: str = "/stats", authority: str = "") -> dict[str, Any]:
-    """Return the counters; waits for them, and raises OSError, HTTPException or ValueError if none come.
+    """Return the counters; waits for them, and raises OSError if none come.
 
     authority: the file of the authority that has signed the server's certificate; empty without TLS.
     """
@@ -34,7 +34,10 @@ def read_stats(address: str, path: str = "/stats", authority: str = "") -> dict[
         connection = HTTPConnection(host, timeout=RESPONSE_S)
     with closing(connection):
         connection.request("GET", path, headers={"Connection": "close"})
-        counters: dict[str, Any] = json.load(connection.getresponse())
+        try:
+            counters: dict[str, Any] = json.load(connection.getresponse())
+        except (HTTPException, ValueError) as error:  # it ended while it wrote them
+            raise ConnectionError(f"{host}{path}: {type(error).__name__}: {error}") from error
         return counters
 
 

@@ -9,7 +9,6 @@ import os
 import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from http.client import HTTPException
 from pathlib import Path
 
 from servers.demo.counts import Bill, Counts, Plan, billed, counted, planned
@@ -114,7 +113,7 @@ class Lane:
         service = self.push_service
         if server is None:
             return
-        with suppress(OSError, HTTPException, ValueError):
+        with suppress(OSError):
             api_counts = await asyncio.to_thread(read_stats, server.address)
             service_counts = await asyncio.to_thread(read_stats, service) if service else None
             bill = billed(await asyncio.to_thread(read_stats, server.address, "/host/stats")) if self._host else None
