@@ -25,6 +25,7 @@ from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ("servers", "clients", "loadtests")  # whose code a figure depends on
+SUFFIXES = ("py", "toml", "sql", "lua", "conf", "mjs")
 NOT_MEASURED = (
     "servers/demo",
     "servers/shortest",
@@ -105,7 +106,7 @@ def measured_code(root: Path = ROOT) -> dict[str, str]:
     left_out = {root / name for name in NOT_MEASURED}
     digests = {}
     for folder in MEASURED:
-        found = (file for suffix in ("py", "toml", "sql", "lua") for file in (root / folder).rglob(f"*.{suffix}"))
+        found = (file for suffix in SUFFIXES for file in (root / folder).rglob(f"*.{suffix}"))
         files = sorted(file for file in found if left_out.isdisjoint({file, *file.parents}))
         parts = (f"{file.relative_to(root)}\n".encode() + file.read_bytes() for file in files)
         digests[folder] = sha256(b"".join(parts)).hexdigest()
