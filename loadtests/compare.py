@@ -127,6 +127,7 @@ class Run:
                     while samples and (again := self._measured_while_slow(plan)):
                         bar.extend(again)
                         yield from self._kept(again, samples, bar)
+                        yield from self._kept(self._freed(plan, again), samples, bar)
             self.slow = self.folder.note_slow(plan)
             if not still_due(plan, self.folder.done):
                 self.folder.complete()
@@ -151,6 +152,13 @@ class Run:
         repeated = sum(attempts.values()) - len(attempts)
         again = [planned for planned in plan if planned.key in slow and attempts[planned.key] < ATTEMPTS_MAX]
         return again[: max(0, int(REPEATED_MAX * len(plan)) - repeated)]
+
+    def _freed(self, plan: Sequence[Planned], again: Sequence[Planned]) -> Iterator[Planned]:
+        """Yield the larger loads that are due now: of those measured again, a limit met on a slow machine is gone."""
+        keys = {planned.key for planned in again}
+        for planned in plan:
+            if keys.intersection(planned.smaller) and still_due([planned], self.folder.done):
+                yield planned
 
     def analyse(self, what: str) -> list[str]:
         """Run `notebooks.analysis` on the run; return what it printed, nothing if it failed."""

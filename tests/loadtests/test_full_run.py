@@ -194,6 +194,25 @@ def test_a_cell_on_a_slow_machine_is_measured_again_but_not_for_ever(
         assert len(list(file)) == 1 + 3 * len(BOTH), "those of the replaced cell are gone"
 
 
+@pytest.mark.process
+def test_a_limit_that_was_met_on_a_slow_machine_ends_no_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "REPEATED_MAX", 1.0)
+    times = iter([1.0, 1.0, 2.0])
+
+    def measure(planned: Planned, *_: object) -> Cell:
+        made = cell(BOTH, planned=planned)
+        factor = next(times, 1.0)
+        limit = Limit.SERVERS if factor > 1 else Limit.NONE
+        return replace(made, figures={**made.figures, **dict.fromkeys(WORK, factor), "limit": limit})
+
+    counted = Mock(side_effect=measure)
+    measure_by(monkeypatch, counted)
+    four = replace(STEPS, repeats=1, workloads=tuple(replace(PAIR, point=name) for name in "abcd"))
+    assert run_in_full(tmp_path, four) == 0
+    assert [call.args[0].workload.point for call in counted.call_args_list] == list("abccd")
+    assert not manifest_below(tmp_path)["partial"]
+
+
 def test_rows_that_were_half_written_when_the_machine_died_are_cut_off(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, RUN)
     folder.add(cell(BOTH))
