@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from loadtests.accounts.cell import digest, scheduled
 from loadtests.accounts.rows import LogEntry, Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
+from loadtests.accounts.verdict import Status, Verdict
 from loadtests.experiments.shared_store import command
 from loadtests.experiments.shared_store.command import NONE, STORES, measure_appends, steps
-from loadtests.experiments.shared_store.cross_process import measure_cross_process, row_of
+from loadtests.experiments.shared_store.cross_process import account, latencies, measure_cross_process
+from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
@@ -22,6 +25,7 @@ from servers.addresses import without_passwords
 from servers.deploy.empty_database import empty_database
 from servers.transports import TRANSPORTS, find
 from tests.support.engines import Engines
+from tests.support.loadtest_rows import BOTH, cell
 from tests.support.loadtest_run import compared
 from tests.support.stores import draft, opened
 
@@ -83,10 +87,17 @@ def test_deliveries_are_separated_by_whether_the_recipient_has_the_senders_serve
     noted.add(LogEntry(0, 1, 0, 1, 0, 0))
     for user, took_s in enumerate((0.03, 0.01, 0.04, 0.02)):
         noted.add(Received(0, 1, user, 0, 105.0 + took_s))
-    row = row_of(PLANNED, noted)
+    row = latencies(noted)
     assert (row["same_n"], row["other_n"]) == (1, 2)
     assert [row["same_p50_s"], row["other_p50_s"]] == pytest.approx([0.02, 0.035])
-    assert row["lost"] == 0
+
+
+def test_a_void_measurement_is_kept_only_if_its_row_shows_why() -> None:
+    late = replace(cell(BOTH), verdict=Verdict(Status.VOID, "sends fell behind their schedule"))
+    with pytest.raises(NotMeasured, match="fell behind"):
+        account(late)
+    assert account(replace(late, figures=late.figures | {"lost": 1}))["lost"] == 1
+    assert account(replace(late, verdict=Verdict(Status.VALID)))["lost"] == 0
 
 
 def test_each_repeat_measures_everything_in_an_order_of_its_own() -> None:

@@ -10,22 +10,22 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loadtests.accounts.cell import digest, make_cell, scheduled
+from loadtests.accounts.cell import Cell, digest, make_cell, scheduled
 from loadtests.accounts.samples import Samples
-from loadtests.accounts.verdict import percentile
+from loadtests.accounts.verdict import Status, percentile
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import ClientAddresses, push_service_apart
 from loadtests.harness.generator import generating
 from loadtests.harness.provisioned_store import StoreChoice, provisioned
 from loadtests.harness.server_probe import serving
-from loadtests.reports.trials import Row
+from loadtests.reports.trials import WRONG, Row
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
 from servers.transports import Transport
 
 SERVERS = 2
-ACCOUNT = ("lost", "duplicates", "out_of_order", "send_failures", "heartbeat_lag_p99_s")
+ACCOUNT = (*WRONG, "heartbeat_lag_p99_s")
 """The columns that tell whether all adds up, from the first event on, and the generator's own lag."""
 
 
@@ -59,11 +59,20 @@ def measure_cross_process(planned: Planned, store: StoreChoice, cores: Cores) ->
             samples = generator.await_samples()
     if window is None:
         raise NotMeasured("; ".join(samples.troubles[-4:]))
-    return row_of(planned, samples)
+    cell = make_cell(planned, samples, {}, digest(scheduled(planned.workload)))
+    return latencies(samples) | account(cell)
 
 
-def row_of(planned: Planned, samples: Samples) -> Row:
-    """Return the latency of the window's messages to users on the sender's server and on the other one, and more."""
+def account(cell: Cell) -> Row:
+    """Return the columns of ACCOUNT; raises NotMeasured if the cell is void for a reason that none of them shows."""
+    found: Row = {name: cell.figures[name] for name in ACCOUNT}
+    if cell.verdict.status is Status.VOID and not any(found[name] for name in WRONG):
+        raise NotMeasured(cell.verdict.reason)
+    return found
+
+
+def latencies(samples: Samples) -> Row:
+    """Return the latency of the window's messages to users on the sender's server and on the other one."""
     sent = {(row.room, row.seq): row for row in samples.actions() if samples.window.contains(row.intended_s)}
     latencies_s: dict[str, list[float]] = {"same": [], "other": []}
     for row in samples.deliveries():
@@ -75,5 +84,4 @@ def row_of(planned: Planned, samples: Samples) -> Row:
     for server, some_s in latencies_s.items():
         figures |= {f"{server}_n": len(some_s)}
         figures |= {f"{server}_p{percent}_s": percentile(some_s, percent) for percent in (50, 95)}
-    cell = make_cell(planned, samples, {}, digest(scheduled(planned.workload)))
-    return figures | {name: cell.figures[name] for name in ACCOUNT}
+    return figures
