@@ -11,7 +11,7 @@ from typing import Any
 from loadtests.harness import cores
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.plan.workload import LINKS, PLAIN
-from loadtests.scenarios import CONVERSATION, PREVIEW, SCENARIOS, Scenario
+from loadtests.scenarios import CONVERSATION, PREVIEW, SAMPLES, SCENARIOS, Scenario
 from loadtests.scenarios import find as find_scenario
 from loadtests.targets.target import DeployedServers, OurServers
 from servers.deploy import deployments, engines
@@ -56,7 +56,7 @@ def choose_scenarios(name: str | None, full: bool, quick: bool, link: str = PLAI
     if name:
         return [find_scenario(name)]
     if full and link != PLAIN:
-        return [replace(find_scenario(name), repeats=2) for name in ON_ANOTHER_LINK]
+        return [replace(find_scenario(name), repeats=2, samples=SAMPLES) for name in ON_ANOTHER_LINK]
     if full:
         return [row for row in SCENARIOS if not row.is_optional]
     return [PREVIEW if quick else CONVERSATION]

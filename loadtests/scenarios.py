@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 from loadtests.plan.workload import START_STOP_S, Workload
 from servers.transports import Reads, Transport
 
+SAMPLES = 100
+"""How many deliveries of a cell a full run keeps, unless more than its quantiles is shown."""
+
 _LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
@@ -85,7 +88,7 @@ class Scenario:
     leaves_out: str = ""
     repeats: int = 3
     up_to_limit: bool = False
-    samples: int = 500
+    samples: int = SAMPLES
     preview: bool = False
     fixed: frozenset[str] = frozenset()
     is_optional: bool = False
