@@ -80,12 +80,12 @@ class Side(NamedTuple):
         """Return which transport is below which, by the figures that the other run has too."""
         found = set()
         for low, high in permutations(self.figures.keys() & other.figures.keys(), 2):
-            (*load, lower), figure = low
-            (*other_load, higher), other_figure = high
+            (scenario, point, lower), figure = low
+            (*load, higher), other_figure = high
             error = self.error_ms.get(figure, 0.0)
-            is_pair = (load, figure) == (other_load, other_figure)
+            is_pair = (scenario, point, figure) == (*load, other_figure)
             if is_pair and _is_less(self.figures[low], self.figures[high], error):
-                found.add(Ranking(*load, figure, lower, higher))
+                found.add(Ranking(scenario, point, figure, lower, higher))
         return found
 
 
