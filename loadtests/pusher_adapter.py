@@ -2,17 +2,20 @@
 
 Teaches that pushing through somebody else's server leaves the client three small duties: have the channel authorized,
 renew its presence lease by heartbeats (unless the service reports who is connected), and read the log when a frame is
-missing or after too much silence.
+missing or after too much silence. A heartbeat has a greenlet of its own, so that no page waits for its response.
 """
 
 from time import perf_counter
 from urllib.parse import urlencode, urlsplit
 
+import gevent
+from gevent import Greenlet
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from msgspec.structs import replace
 
 from loadtests.chat_user import ChatUser
+from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.pusher_connection import PusherConnection
 from loadtests.users.reports import read_as
 from servers.core.wire import Ack, Cursor, Page, ServiceAddress, SignedSubscription, Snapshot
@@ -23,7 +26,11 @@ GAP_S = 0.25  # how long a page that came too early may wait for those before it
 class PusherAdapterUser(ChatUser):
     """Somebody else's server waits: the client receives from the service, and sends to the API."""
 
+    heartbeat: Greenlet | None = None
+    """The request that renews the lease, until its response was looked at."""
+
     def open(self, after: Cursor | None) -> Snapshot:
+        self.stop_heartbeat()
         snapshot = self.http.join()
         self.heartbeat_s = snapshot.lease_s / 3
         self.next_check_s = perf_counter() + self.phase * self.heartbeat_s
@@ -41,25 +48,56 @@ class PusherAdapterUser(ChatUser):
 
     def receive(self) -> Page:
         while not self.must_read:
-            left_s = max(0.0, self.next_check_s - perf_counter())
-            frame = self.subscription.receive(GAP_S if self.inbox.behind else left_s)
+            frame = self.subscription.receive(self.patience_s())
             if frame and frame.event == "page":
                 self.note_page()
                 return read_as(frame.data, Page)
             if not frame:
-                self.must_read = bool(self.inbox.behind or self.silence_s) or self.is_behind_after_heartbeat()
+                self.must_read = self.is_behind()
         self.must_read = False
         self.note_page()
         return self.http.read(self.inbox.cursor)
 
     def leave(self) -> Ack:
+        self.stop_heartbeat()
         self.subscription.close()
         return super().leave()
 
-    def is_behind_after_heartbeat(self) -> bool:
-        """Renew the lease; return whether the room's head, as the response has it, is ahead of the inbox."""
-        self.next_check_s += self.heartbeat_s
-        return self.inbox.lags(self.http.heartbeat().cursor)
+    def patience_s(self) -> float:
+        """Return how long to wait for a frame before `is_behind` is asked."""
+        if self.inbox.behind:
+            return GAP_S
+        if self.heartbeat is not None:  # one that has ended is false
+            return 0.0 if self.heartbeat.ready() else GAP_S
+        return max(0.0, self.next_check_s - perf_counter())
+
+    def is_behind(self) -> bool:
+        """Return whether the log must be read, since no frame came; send a heartbeat, or look at its response."""
+        if self.inbox.behind or self.silence_s:
+            return True
+        if self.heartbeat is None:
+            self.next_check_s += self.heartbeat_s
+            self.heartbeat = gevent.spawn(self.renew_lease)
+            return False
+        if not self.heartbeat.ready():
+            return False
+        head, self.heartbeat = self.heartbeat.get(), None
+        if isinstance(head, ConnectionLost):
+            raise head
+        return self.inbox.lags(head)
+
+    def renew_lease(self) -> Cursor | ConnectionLost:
+        """Send a heartbeat; return the room's head, as the response has it, or what went wrong."""
+        try:
+            return self.http.heartbeat().cursor
+        except ConnectionLost as lost:
+            return lost
+
+    def stop_heartbeat(self) -> None:
+        """Give up a heartbeat that waits for its response."""
+        if self.heartbeat is not None:
+            self.heartbeat.kill()
+            self.heartbeat = None
 
     def note_page(self) -> None:
         """Measure the silence anew from now on, if no heartbeats are sent."""
