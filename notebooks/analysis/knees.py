@@ -19,6 +19,8 @@ from servers import transports
 
 SCENARIO = "steps"
 TOO_BUSY, GENERATOR = "servers", "generator"
+SLOW_MACHINE = "the machine was "
+"""How the reason of a cell begins that is suspect though nothing was too much: `loadtests.accounts.verdict.doubt`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ def limit_curves(found: Sequence[Knee], figure_of: Callable[[Step], Interval | N
 
 def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
     """Return one step. cells: its repeats; refused: how many repeats found the servers too busy."""
-    limits = cells["limit"].where(cells["limit"] != "", cells["verdict"].map({"valid": ""}).fillna(GENERATOR))
+    verdicts = cells["verdict"].mask(cells["reason"].str.startswith(SLOW_MACHINE), "valid")
+    limits = cells["limit"].where(cells["limit"] != "", verdicts.map({"valid": ""}).fillna(GENERATOR))
     bottlenecks = (*filter(None, limits.map(str)), *[TOO_BUSY] * refused)
     repeats = len(cells) + refused
     valid = cells[cells["verdict"] != "void"]

@@ -13,6 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from loadtests.__main__ import app
+from loadtests.accounts.verdict import doubt
 from notebooks.analysis import comparisons, link
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.claims.claim import Finding, Verdict
@@ -65,6 +66,15 @@ def test_the_limit_of_a_transport_is_named(limits: dict[int, str], overloaded: i
     assert len(curve.ringed) == len([limit for limit in limits.values() if limit]), "any other limit"
     assert [step.p95_ms is None for step in knee.steps if step.users != overloaded] == [*map(bool, limits.values())]
     assert not overloaded or knee.steps[-1] == Step(overloaded, None, None, ("servers",), 1)
+
+
+@pytest.mark.parametrize(("reason", "held"), [(doubt(1.3), 100), ("the load generator lagged, by 9 ms at p99", 0)])
+def test_a_slow_machine_alone_is_no_limit(tmp_path: Path, reason: str, held: int) -> None:
+    folder = steps(tmp_path, {100: ""})
+    cells = pd.read_csv(folder / CELLS_FILE, keep_default_na=False)
+    cells.assign(verdict="suspect", reason=reason).to_csv(folder / CELLS_FILE, index=False)
+    (knee,) = knees(folder)
+    assert knee.held == held
 
 
 def test_a_run_without_steps_or_another_scenario_is_refused_by_its_name(tmp_path: Path) -> None:
