@@ -1,5 +1,6 @@
 """`make bench`, or `python -m loadtests.experiments.bench [NAME...]`: all measurements, or those that are named."""
 
+import resource
 import subprocess
 from functools import partial
 from importlib import import_module
@@ -8,13 +9,16 @@ from typing import Annotated
 import typer
 
 from loadtests.experiments.bench.findings import BenchFinding, show, write
-from loadtests.experiments.bench.pairs import QUICK, BenchSizes, Void, cores, raise_file_limit
+from loadtests.experiments.bench.measured_server import cores
+from loadtests.experiments.bench.pairs import Void
+from loadtests.experiments.bench.sizes import QUICK, BenchSizes
 from loadtests.harness.cores import reserved
 from loadtests.users.http_connection import ConnectionLost
 from results.plain_characters import use_plain_characters
 from results.terminal import console
 from servers.deploy.child_process import python_module
 
+FILES_WANTED = 16_384  # more than the connections of any leg
 NAMES = (
     "fan_out",
     "long_poll_wake",
@@ -51,6 +55,13 @@ def main(
     typer.echo(f"Written to {written}")
     if any(finding.grows_with for finding in findings):  # a process of its own: load tests import no notebooks
         subprocess.run(python_module("notebooks.analysis", "growth", str(written)), check=True)
+
+
+def raise_file_limit() -> None:
+    """Let this process, and those it starts, hold thousands of sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 if __name__ == "__main__":

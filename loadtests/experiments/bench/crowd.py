@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from loadtests.experiments.bench.pairs import Void, cores
+from loadtests.experiments.bench.measured_server import cores
+from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.readers import PING, PONG, Message, Reader, ValueReader, client_frame
 
 RECEIVE_BYTES = 65_536

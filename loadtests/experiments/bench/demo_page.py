@@ -13,7 +13,7 @@ from time import monotonic, sleep
 from playwright.sync_api import Frame, Page, expect
 
 from loadtests.experiments.bench.findings import BenchFinding, Goal
-from loadtests.experiments.bench.pairs import BenchSizes
+from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.browser import chromium
 from loadtests.harness.cores import unpinned
 from servers.deploy.child_process import started

@@ -11,8 +11,10 @@ from functools import partial
 from loadtests.experiments.bench.calls import api_client, connect, expect, join, log_in, poll_request
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
-from loadtests.experiments.bench.pairs import BenchSizes, MeasuredServer, Pairs, Void, chat_server, running
+from loadtests.experiments.bench.measured_server import MeasuredServer, chat_server, running
+from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import Message
+from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT
 
 TARGET = Goal(0.8, at_least=True)

@@ -8,7 +8,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from loadtests.experiments.bench.findings import BenchFinding, Goal
-from loadtests.experiments.bench.pairs import BenchSizes
+from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.browser import chromium
 from loadtests.harness.cores import unpinned
 from results.explorer import PAGE, REFERENCE, page

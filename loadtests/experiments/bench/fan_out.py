@@ -13,17 +13,10 @@ from functools import partial
 from loadtests.experiments.bench.calls import MARK, api_client, join_frames, log_in, open_sockets
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
-from loadtests.experiments.bench.pairs import (
-    BenchSizes,
-    FanOutSize,
-    Leg,
-    MeasuredServer,
-    Pairs,
-    Void,
-    chat_server,
-    running,
-)
+from loadtests.experiments.bench.measured_server import MeasuredServer, chat_server, running
+from loadtests.experiments.bench.pairs import Leg, Pairs, Void
 from loadtests.experiments.bench.readers import Message, client_frame
+from loadtests.experiments.bench.sizes import BenchSizes, FanOutSize
 from loadtests.harness.baselines import TEXT, example_page
 from servers.core.wire import Send, encode
 
@@ -47,7 +40,7 @@ class FanOutRoom:
         self._frame = frame
         self._acknowledges = acknowledges
         self._acks = self._sent = self._complete = 0
-        self._arrived: list[int] = []
+        self._arrived: list[int] = []  # at index n: how many connections have more than n messages
         self.page_bytes = 0
 
     def answer_pings(self) -> None:
@@ -55,7 +48,7 @@ class FanOutRoom:
         self._crowd.run_for(LINGER_S, self._on_message)
 
     def deliveries_per_cpu_s(self, messages: int, in_flight: int) -> float:
-        """Publish messages, at most `in_flight` at once; raises Void unless each connection gets each message once."""
+        """Publish messages, at most `in_flight` at once; raises Void unless each connection gets so many."""
         self._publish(WARM_UP, in_flight)
         before_s = self._server.cpu_s()
         self._publish(messages, in_flight)

@@ -17,7 +17,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from loadtests.experiments.bench.pairs import Pairs, cores, three_digits
+from loadtests.experiments.bench.measured_server import cores
+from loadtests.experiments.bench.pairs import Pairs, three_digits
 from results.terminal import FittedTable, TableRow, columns_of
 
 RESULTS = Path(__file__).parents[3] / "results"

@@ -14,7 +14,8 @@ from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.fan_out import ours
 from loadtests.experiments.bench.findings import BenchFinding, Growth
 from loadtests.experiments.bench.many_connections import crowd_cost
-from loadtests.experiments.bench.pairs import BenchSizes, chat_server
+from loadtests.experiments.bench.measured_server import chat_server
+from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
 from loadtests.users.http_session import HttpUserSession
 from servers.core.store import open_store

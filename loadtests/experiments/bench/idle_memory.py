@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding
-from loadtests.experiments.bench.pairs import BenchSizes, MeasuredServer, chat_server
+from loadtests.experiments.bench.measured_server import MeasuredServer, chat_server
 from loadtests.experiments.bench.readers import TEXT, client_frame
+from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Account, decode, encode
 from servers.transports import TRANSPORTS, Commands, Reads, Transport

@@ -13,8 +13,10 @@ from statistics import median
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
-from loadtests.experiments.bench.pairs import BenchSizes, Pairs, Void, chat_server, running
+from loadtests.experiments.bench.measured_server import chat_server, running
+from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import Message
+from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
 from servers.core.wire import Account, Page, Send, decode, encode
 

@@ -15,8 +15,10 @@ from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal
 from loadtests.experiments.bench.idle_memory import KIBIBYTE, ROOM_SIZE, SETTLE_S, Connections, enter_rooms
-from loadtests.experiments.bench.pairs import BenchSizes, Void, chat_server
+from loadtests.experiments.bench.measured_server import chat_server
+from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.readers import Message, ValueReader, client_frame
+from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import TEXT
 from servers.core.wire import Account, Send, encode
 from servers.transports import Commands, Transport, find
