@@ -16,7 +16,7 @@ import pytest
 from servers.deploy.child_process import READY_S, started
 from servers.deploy.relay import Relay
 from servers.transports import TRANSPORTS
-from tests.servers.test_connection_limits import MALFORMED, TOO_LONG
+from tests.support.bad_heads import MALFORMED, TOO_LONG
 from tests.support.engines import Engines
 from tests.support.listener import DEADLINE_S, UPGRADE
 from tests.support.nginx import balancer
