@@ -1,6 +1,7 @@
 """Count the bytes of every connection at its transport, so that headers, frames and pings are included.
 
-Teaches that a protocol's overhead is visible only in the layer below it. Leaves out the headers of TCP and IP.
+Teaches that a protocol's overhead is visible only in the layer below it. Leaves out the headers of TCP and IP, and what
+TLS adds.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ ABORT_AFTER_S = 5  # how long a connection that is being closed may take to send
 
 @dataclass(slots=True)
 class Traffic:
-    """TCP payload in bytes."""
+    """TCP payload in bytes; with TLS, what is inside."""
 
     received: int = 0
     sent: int = 0
@@ -46,7 +47,7 @@ class WireBytes:
 
 
 class MeteredTransport:
-    """An asyncio transport that counts written bytes and passes everything on."""
+    """An asyncio transport that counts written bytes, and aborts a connection whose closing takes too long."""
 
     __slots__ = ("_aborting", "_transport", "_write", "is_closing", "traffic")
 

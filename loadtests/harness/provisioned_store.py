@@ -1,7 +1,7 @@
 """The store of a measurement: where the log is kept, and how many processes serve it.
 
-Teaches that a store is part of what is measured: a shared one is a separate process on the servers' core, and its CPU
-time counts as theirs. Each measurement has a log of its own.
+Teaches that a store is part of what is measured: a shared one, if it is started here, is a process on the
+servers' core, and its CPU time counts as theirs. Each measurement has a log of its own.
 """
 
 import secrets
@@ -65,7 +65,7 @@ DEFAULT_STORE = StoreChoice()
 class ProvisionedStore:
     """A store that runs. environment: what the servers need besides the URL; pids: of an engine that was started here.
 
-    engine: its name and version; empty for an embedded store.
+    engine: its name and version; empty unless it was started here.
     """
 
     url: str

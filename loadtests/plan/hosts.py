@@ -1,7 +1,7 @@
 """Whether `--host` names a server, before any user tries to reach it.
 
 Teaches that a missing address is one mistake of one person, and not the failure of each of a thousand users. Leaves
-out whether a server runs there. Pure.
+out whether a server runs there: it opens no connection.
 """
 
 from pathlib import Path
