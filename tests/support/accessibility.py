@@ -12,10 +12,12 @@ SMALL_TEXTS = """[...document.querySelectorAll("body *")]
   .filter((node) => [...node.childNodes].some(({nodeType, data}) => nodeType === Node.TEXT_NODE && data.trim()))
   .map((node) => [node.textContent, parseFloat(getComputedStyle(node).fontSize) * (node.getScreenCTM?.().a ?? 1)])
   .filter(([, px]) => px < 13.95)"""
+"""An expression of JavaScript: the visible texts under 14 px (less a rounding error), each with its size on the screen.
+In an SVG the scale of the drawing counts, too."""
 
 
 def findings(frame: Frame | Page) -> list[tuple[str, Any]]:
-    """Return what axe-core thinks serious in one frame, with the elements that it means."""
+    """Return what axe-core rates serious or critical in one frame, without the frames within it, and the elements."""
     frame.evaluate(AXE)
     found = frame.evaluate("axe.run(document, {iframes: false})")
     return [

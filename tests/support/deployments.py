@@ -1,6 +1,6 @@
 """What the suite runs on: one process, two workers behind one port with a shared store, or a whole deployment.
 
-And one process whose push service says who is there, in place of heartbeats.
+And one process whose push service says who is online, in place of heartbeats; and servers over TLS and HTTP/2.
 """
 
 import shlex
@@ -29,14 +29,13 @@ class Processes:
     link: Link = Link.PLAIN
 
     def __str__(self) -> str:
-        return "-".join([str(self.workers), self.store or "sqlite", *self.options[1:]])
+        return "-".join([str(self.workers), self.store or "sqlite", *self.options[1::2]])
 
     @property
     def options(self) -> list[str]:
         """The options by which it differs from a server with no options."""
-        if self.link is not Link.PLAIN:
-            return ["--link", self.link]
-        return [] if self.presence is RenewedBy.HEARTBEAT else ["--presence", self.presence]
+        link = [] if self.link is Link.PLAIN else ["--link", self.link]
+        return link + ([] if self.presence is RenewedBy.HEARTBEAT else ["--presence", self.presence])
 
     def serves(self, transport: Transport) -> bool:
         """Tell whether it is a way to run this transport."""

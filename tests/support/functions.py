@@ -1,4 +1,4 @@
-"""A function that shows what a host does to it: `python -m tests.support.functions --attached`."""
+"""A function that shows what a host does to it: `python -m tests.support.functions`, until standard input closes."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ TICK_S = 0.01
 
 
 async def about(request: Request) -> Response:
-    """Respond with the process id, its start, and the number of runs of its background task."""
+    """Respond with the process id, the ticks of the background task so far, and the application's age in seconds."""
     state = request.app.state
     return JSONResponse({"pid": os.getpid(), "ticks": state.ticks, "lived_s": monotonic() - state.born_s})
 

@@ -1,8 +1,8 @@
 """A real nginx in front of several servers: `with balancer("long_polling", upstreams) as address`.
 
-Teaches which settings a proxy needs for each way of waiting, since its defaults are made for short responses. The
-configurations, `servers/deploy/nginx/<slug>.conf`, are sites as one would install them; only their addresses are
-changed to run one here. A transport without a site of its own takes that of one whose clients read and send alike.
+Teaches how to test a configuration: replace one of its lines, and see what the line is for. The configurations,
+`servers/deploy/nginx/<slug>.conf`, are sites as one would install them; apart from that, only their addresses are
+changed. A transport without a site of its own takes that of one whose clients read and send alike.
 Leaves out TLS.
 """
 
@@ -45,7 +45,7 @@ def balancer(slug: str, upstreams: Sequence[str], instead: Mapping[str, str] | N
             folder / "nginx.log",
             f"http://{LOOPBACK}:{port}",
             is_ready=lambda: answers(port),
-            fresh_url=str,
+            fresh_url=str,  # unused: nginx has no databases
             stop_signal=signal.SIGTERM,  # at once: its connections need not end first
         )
         nginx.start()
