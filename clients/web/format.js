@@ -1,4 +1,4 @@
-// How figures are written: durations, bytes, counts and lists.
+// How figures are written: durations, bytes, counts, shares and lists.
 
 export const duration = (ms) => {
   if (!Number.isFinite(ms)) return "–";
@@ -9,15 +9,8 @@ export const duration = (ms) => {
 
 export const bytes = (count) => {
   if (count < 1000) return `${count} B`;
-  if (count < 1e6) return `${(count / 1000).toFixed(count < 9950 ? 1 : 0)} kB`;
+  if (count < 999_500) return `${(count / 1000).toFixed(count < 9950 ? 1 : 0)} kB`;
   return `${(count / 1e6).toFixed(1)} MB`;
-};
-
-/** Return the median of the values; NaN if there are none. */
-export const median = (values) => {
-  const sorted = values.toSorted((one, other) => one - other);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });

@@ -72,7 +72,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def evidence(run: Run) -> str:
-    """Return what a chart rests on: deliveries, messages, repeats, a deployment, cells left out or under suspicion."""
+    """Return what a chart rests on: preview or not, deliveries, messages, repeats, deployment, link, doubtful cells."""
     messages = int(run.cells.groupby("transport")["messages"].sum().max())
     same = f", the same on {len(run.slugs)} transports" if len(run.slugs) > 1 else ""
     deployment = run.manifest.get("deployment")
@@ -107,12 +107,13 @@ def price_finding(run: Run) -> str:
     """Return the headline about cost: the most and the fewest requests per delivered message."""
     prices = {slug: price(run, slug, REQUESTS) for slug in run.slugs}
     paid = {slug: found.value for slug, found in prices.items() if found}
-    highest, lowest = max(paid, key=paid.__getitem__), min(paid, key=paid.__getitem__)
-    most, least = amount(paid[highest]), amount(paid[lowest])
+    dearest, cheapest = max(paid, key=paid.__getitem__), min(paid, key=paid.__getitem__)
+    most, least = amount(paid[dearest]), amount(paid[cheapest])
+    costs = f"Each delivery costs {most} HTTP {'request' if most == '1' else 'requests'}"
     if most == least:
-        return f"Each delivery costs {most} HTTP requests{' by every transport' if len(paid) > 1 else ''}"
-    highest, lowest = in_prose(run.label_of(highest)), in_prose(run.label_of(lowest))
-    return f"Each delivery costs {most} HTTP requests by {highest}, {'none' if least == '0' else least} by {lowest}"
+        return f"{costs}{' by every transport' if len(paid) > 1 else ''}"
+    high, low = in_prose(run.label_of(dearest)), in_prose(run.label_of(cheapest))
+    return f"{costs} by {high}, {'none' if least == '0' else least} by {low}"
 
 
 def in_prose(label: str) -> str:

@@ -1,9 +1,16 @@
 // A lane's figures as text: the counts of its server, and the latencies of its messages.
 
-import { bytes, duration, median, whole } from "../format.js";
+import { bytes, duration, whole } from "../format.js";
 
 const NONE = { requests: 0, empty_answers: 0, up_bytes: 0, down_bytes: 0, published_bytes: 0, connections: 0 };
 const amount = (count) => (count < 10 ? String(count) : whole(count));
+
+/** Return the median of the values; NaN if there are none. */
+const median = (values) => {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
 
 /** Return a sentence with the slowest lane's median and the range of the other medians, whose order is often chance. */
 export function comparisonOf(lanes) {
