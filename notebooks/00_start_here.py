@@ -56,7 +56,7 @@ wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
 # | lease | for how long a user counts as online after a poll or a heartbeat; an open connection renews it |
 # | knee | the number of users beyond which latency grows without limit, because a resource is saturated |
 # | void | a measurement in which a delivery failed, or the load generator was so late that the figures mean nothing |
-# | suspect | all deliveries came, but the load generator was late, or the machine slower than for its peers |
+# | suspect | all deliveries came, but the load generator was late, or the machine was slow |
 #
 # ## In which order
 #

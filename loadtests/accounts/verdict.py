@@ -3,8 +3,8 @@
 Teaches that a load generator must measure itself, or its lag is charged to the server: a greenlet ticks on an absolute
 10 ms grid, and how late the ticks come is the generator's health. A short window would measure cold connections, so
 everybody sends once before it, and these first sends are reported apart. The rule for repeating a cell does not look at
-its results: only the time of a fixed piece of work (`loadtests.harness.measurement`) shows that the machine was slower
-for the cell than for its peers, the other cells of its scenario. Pure.
+its results. The machine was slow if a fixed piece of work (`loadtests.harness.measurement`) took longer than for the
+cell's peers, the other cells of its scenario, or if the host of a virtual machine ran something else. Pure.
 """
 
 from collections import defaultdict
@@ -99,18 +99,29 @@ SIDES = ("servers", "generator")
 WORK = tuple(f"{side}_work_{when}_s" for side in SIDES for when in ("before", "after"))
 """The columns with the seconds that the fixed work took: on either core, before and after the window."""
 
+STOLEN_MAX = 0.01
+"""For which share of a window a virtual machine's host may run something else: with more, it decides the p99."""
 
-def slow_cells(cells: Mapping[Key, Mapping[str, float]]) -> dict[Key, float]:
-    """Return the cells whose work took longer than SLOWER allows, on either core, and by which factor."""
+SPEED = (*WORK, "stolen_s", "measured_s")
+"""The columns that tell whether the machine was slow for a cell."""
+
+
+def slow_cells(cells: Mapping[Key, Mapping[str, float]]) -> dict[Key, str]:
+    """Return the cells for which the machine was slow, by STOLEN_MAX or SLOWER, each with the reason."""
     by_scenario: defaultdict[str, dict[Key, list[float]]] = defaultdict(dict)
     for key, figures in cells.items():
         by_scenario[key.scenario][key] = [
             fmean(figures[f"{side}_work_{when}_s"] for when in ("before", "after")) for side in SIDES
         ]
-    slow: dict[Key, float] = {}
+    stolen = {key: figures["stolen_s"] / figures["measured_s"] for key, figures in cells.items()}
+    slow = {
+        key: f"the machine was not ours for {share:.1%} of the window: its host ran something else"
+        for key, share in stolen.items()
+        if share > STOLEN_MAX
+    }
     for peers in by_scenario.values():
         if len(peers) >= PEERS_MIN:
-            slow |= {key: factor for key, factor in _factors(peers).items() if factor > SLOWER}
+            slow |= {key: doubt(factor) for key, factor in _factors(peers).items() if factor > SLOWER}
     return slow
 
 

@@ -37,7 +37,7 @@ COUNTED_BY_SERVERS = (
     "publish_bytes",
     "connections",
 )
-NOT_ADDED = ("readings_apart_s", "generator_cpu_s", "connections")
+NOT_ADDED = ("readings_apart_s", "generator_cpu_s", "stolen_s", "connections")
 """What the servers do not count themselves, or what does not add up over a restart."""
 
 ReadCounters = Callable[[], Reading]
@@ -127,6 +127,7 @@ class Probe:
             **{column: value + self._earlier.get(column, 0) for column, value in counted.items()},
             "readings_apart_s": perf_counter(),
             "generator_cpu_s": family_cpu_s(self._generator),
+            "stolen_s": stolen_s(),
         }
 
     def read_bytes(self) -> WireBytes:
@@ -166,6 +167,15 @@ class Probe:
     def _cpu_s(self) -> Reading:
         """Return the CPU time of each part so far; nan for processes that are not known."""
         return self._parts.used_s() | self._unseen
+
+
+def stolen_s() -> float:
+    """Return for how long the host of this virtual machine has run something else so far, mean of all cores.
+
+    nan where the system does not know.
+    """
+    stolen: float = getattr(psutil.cpu_times(), "steal", nan)
+    return stolen / (psutil.cpu_count() or 1)
 
 
 NO_TRAFFIC = {"received": 0, "sent": 0}

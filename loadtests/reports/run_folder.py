@@ -16,7 +16,7 @@ from typing import Any
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import Limit
-from loadtests.accounts.verdict import WORK, Status, Verdict, doubt, slow_cells
+from loadtests.accounts.verdict import SPEED, Status, Verdict, slow_cells
 from loadtests.harness.children import Overloaded
 from loadtests.reports.tables import rewrite, write_rows
 from loadtests.scenarios import Key, Planned
@@ -54,7 +54,7 @@ class RunFolder:
         self.path = path
         self.done: dict[Key, str] = {}
         self.attempts: dict[Key, int] = {}
-        self._work: dict[Key, dict[str, float]] = {}
+        self._speed: dict[Key, dict[str, float]] = {}
         if (path / MANIFEST).exists():
             self._manifest = self._resumed(manifest)
             if not self._manifest["table_bytes"]:  # it was interrupted between the rewriting of two tables
@@ -73,7 +73,7 @@ class RunFolder:
 
         samples_max: how many deliveries to keep at most; of more, a random sample is kept.
         """
-        if (key := cell.planned.key) in self._work:
+        if (key := cell.planned.key) in self._speed:
             self._rewrite(TABLES, lambda row: None if row[: len(key)] == _texts(key) else row)
         attempts = self.attempts.get(key, 0) + 1
         deliveries: Sequence[Sequence[object]] = cell.deliveries
@@ -102,18 +102,18 @@ class RunFolder:
             self._manifest["overloaded"].append(planned.key)
         self._note_verdict(planned, Verdict(Status.VOID, f"not measured: {failure}", adds_up=expected))
 
-    def slow_cells(self) -> dict[Key, float]:
-        """Return by what factor the machine was slower for a cell than for its peers, where that makes it suspect."""
-        return slow_cells(self._work)
+    def slow_cells(self) -> dict[Key, str]:
+        """Return the cells that are suspect because the machine was slow, each with the reason."""
+        return slow_cells(self._speed)
 
     def note_slow(self, plan: Sequence[Planned]) -> dict[Key, Verdict]:
-        """Make the valid cells for which the machine was slower suspect, and return their verdicts."""
+        """Make the valid cells for which the machine was slow suspect, and return their verdicts."""
         slow = self.slow_cells()
         found: dict[Key, Verdict] = {}
         for planned in plan:
             noted = self._manifest["verdicts"].get(planned.label(planned.transport.slug), {})
             if planned.key in slow and noted["verdict"] == Status.VALID:
-                found[planned.key] = Verdict(Status.SUSPECT, doubt(slow[planned.key]))
+                found[planned.key] = Verdict(Status.SUSPECT, slow[planned.key])
         verdicts_by_text = {tuple(_texts(key)): verdict for key, verdict in found.items()}
         index = [column.name for column in CELLS].index("verdict")  # the reason is in the column after it
 
@@ -178,7 +178,7 @@ class RunFolder:
     def _note_done(self, key: Key, row: Mapping[str, str]) -> None:
         self.done[key] = row["limit"]
         self.attempts[key] = int(float(row["attempts"]))
-        self._work[key] = {name: float(row[name]) for name in WORK}
+        self._speed[key] = {name: float(row[name]) for name in SPEED}
 
     def _rewrite(self, names: Iterable[str], changed: Callable[[list[str]], list[str] | None]) -> None:
         """Rewrite tables. Meanwhile the manifest has no lengths, so that after an interruption nothing is cut off."""

@@ -12,7 +12,7 @@ from servers.transports import TRANSPORTS
 
 PAIR = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0)
 PLANNED = Planned(TRANSPORTS[0], "test", PAIR)
-SPENT = {"readings_apart_s": PAIR.measured_s} | {
+SPENT = {"readings_apart_s": PAIR.measured_s, "stolen_s": 0.0} | {
     column.name: 1.0
     for column in CELLS
     if column.name.startswith(
