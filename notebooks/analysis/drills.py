@@ -102,17 +102,24 @@ class Drills:
         outcome = f"{_losses(rows)}; memory {held_mb:.0f} MB ({memory}), descriptors {descriptors}"
         if rows["messages"].max() < QUARTERS * SAMPLES_MIN[99]:  # a quarter may have too few deliveries for a p99
             return extent, outcome
-        return extent, f"{outcome}, p99 {wording.duration(late_ms)} ({p99_growth})"
+        return extent, f"{outcome}, p99 {wording.duration(late_ms)} ({p99_growth}{_stolen(rows)})"
+
+
+def _stolen(rows: pd.DataFrame) -> str:
+    """Return for which share of the last quarter of a soak the machine's host ran something else, if that is known."""
+    last = rows.groupby("quarter")[["stolen_s", "at_s"]].last().diff().iloc[-1]
+    share = last["stolen_s"] / last["at_s"]
+    return "" if np.isnan(share) else f"; the host ran something else for {share:.1%} of the time"
 
 
 def load_drills(folder: Path) -> Drills:
     """Read the record, and of the soak its longest session; raise BrokenRun when it, or a column, is not there."""
     path = folder / DRILLS_FILE
     record: Mapping[str, list[Mapping[str, object]]] = read(path)
-    no_victims = {column.name: 0 for column in VICTIMS}
+    of_older_rows = {column.name: 0 for column in VICTIMS} | {"stolen_s": np.nan}
     found = {}
     for name, columns in DRILLS.items():
-        rows = [{**no_victims, **row} for row in record[name]]
+        rows = [{**of_older_rows, **row} for row in record[name]]
         found[name] = table(path, rows, columns) if rows else pd.DataFrame(columns=[column.name for column in columns])
     sessions = found["soak"].groupby("session")["sample"].count()
     if len(sessions):

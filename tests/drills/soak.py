@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from loadtests.harness.server_probe import stolen_s
 from servers.transports import TRANSPORTS
 from tests.drills.running import Running, talking, tracebacks_in, tree
 from tests.outages.outcome import outcome
@@ -67,7 +68,7 @@ async def sampled(moments: list[tuple[int, float]]) -> AsyncIterator[dict[str, A
 def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]:
     """Return the server's memory and descriptors, the losses until `horizon_s`, and the quarter's latencies."""
     processes = tree(chat.server.pid)
-    people = chat.joined.people
+    people = [replace(each, sent=list(each.sent), received=list(each.received)) for each in chat.joined.people]
     old = [replace(each, sent=[sent for sent in each.sent if sent.acked_s < horizon_s]) for each in people]
     found = outcome(old, horizon_s, horizon_s)
     intended_s = {sent.seq: sent.intended_s for person in people for sent in person.sent}
@@ -79,6 +80,7 @@ def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]
         "descriptors": sum(process.num_fds() for process in processes),
         "quarter_p50_s": round(float(p50_s), 4),
         "quarter_p99_s": round(float(p99_s), 4),
+        "stolen_s": round(stolen_s(), 2),
         **{name: found[name] for name in ("messages", "lost", "duplicates", "out_of_order")},
         **tracebacks_in(chat.folder),
     }

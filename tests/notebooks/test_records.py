@@ -99,6 +99,17 @@ def test_a_soak_of_too_few_messages_shows_no_p99(tmp_path: Path) -> None:
     assert [row for row in load_drills(tmp_path).rows().values() if "p99" in row["outcome"]] == []
 
 
+def test_a_soak_says_for_which_share_of_its_last_quarter_the_host_took_the_machine(tmp_path: Path) -> None:
+    with changed(tmp_path / schema.DRILLS_FILE) as record:
+        for row in record["soak"]:
+            row["stolen_s"] = 0.02 * row["at_s"] if row["transport"] == "long_polling" else None
+    outcomes = {name: row["outcome"] for name, row in load_drills(tmp_path).rows().items() if name.startswith("Soaked")}
+    named = [
+        name for name, text in outcomes.items() if text.endswith("; the host ran something else for 2.0% of the time)")
+    ]
+    assert named == ["Soaked: Long polling"]
+
+
 def test_what_grows_beyond_its_limit_during_the_drills_is_named(tmp_path: Path) -> None:
     known = load_drills(REFERENCE).excesses()
     assert not [name for name in known if name.startswith(("soak: growth of memory", "fuzz"))]
