@@ -22,7 +22,7 @@ from loadtests.plan.workload import Workload
 from loadtests.users.progress import LOG, OnPhase
 
 RAMP_S = 30.0  # for started users to join; beyond it, something is wrong
-LEAD_S = 0.3  # from the announcement to the first message: time for the sampler to get ready
+LEAD_S = 0.1  # from the announcement to the warm-up: time for every process to get it
 CHECK_S = 0.02  # between two looks at what no event reports
 FINISH_S = 30.0  # for the processes to send their samples; beyond it, something is wrong
 LEAVE_S = 60.0  # for the users to leave: as long as Locust waits for them

@@ -1,6 +1,9 @@
 """What can be made of a run without opening a notebook: `python -m notebooks.analysis charts results/reference`."""
 
+from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -29,9 +32,10 @@ def charts(
 
     try:
         loaded = load(run)
-        for name in CHARTS:
-            draw = import_module(f"notebooks.analysis.figures.{name}").draw
-            print(picture(draw, loaded).save(run / f"{name}.png"))
+        draws = [import_module(f"notebooks.analysis.figures.{name}").draw for name in CHARTS]
+        with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:  # which have imported all of this
+            for name, chart in zip(CHARTS, pool.map(picture, draws, repeat(loaded)), strict=True):
+                print(chart.save(run / f"{name}.png"))
     except BrokenRun as error:
         raise typer.BadParameter(str(error)) from error
     explore(run)

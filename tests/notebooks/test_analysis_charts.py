@@ -44,6 +44,7 @@ def test_every_chart_draws_for_odd_runs_and_stays_small(tmp_path: Path, chart: M
     assert len(png) < PNG_BYTES_MAX
 
 
+@pytest.mark.process
 def test_the_command_draws_the_charts_into_the_run_and_prints_their_paths(tmp_path: Path) -> None:
     printed = CliRunner().invoke(app, ["charts", str(write(tmp_path, SyntheticRun()))]).stdout.splitlines()
     assert printed == [str(tmp_path / f"{name}.png") for name in CHARTS]
