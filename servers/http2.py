@@ -33,6 +33,7 @@ class StreamFlow:
         self._stall_s = stall_s
         self._has_moved = asyncio.Event()
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
         self.watch = Watch()
 
     @property
@@ -62,20 +63,37 @@ class StreamFlow:
         """Reset the stream when its client has granted nothing since the last look, unless all is sent."""
         unsent = self.unsent_bytes
         if unsent >= unsent_before:
-            self._cycle.abort_stream()
-            self._cycle.message_event.set()
+            self._reset()
             self.wake()
         elif unsent:
             self._stall_timer = asyncio.get_running_loop().call_later(self._stall_s, self.watch_stall, unsent)
 
+    def limit_body(self, body_s: float) -> None:
+        """Reset the stream if the body of its request takes longer."""
+        self._body_timer = asyncio.get_running_loop().call_later(body_s, self._reset_unfinished)
+
     def wake(self) -> None:
         self._has_moved.set()
 
+    def complete(self) -> None:
+        """Note that the response is complete: what is left of the body does not matter."""
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+
     def leave(self) -> None:
         """Note that the client no longer waits for this response."""
+        self.complete()
         self._stop_watching()
         self.watch.gone()
         self.wake()
+
+    def _reset_unfinished(self) -> None:
+        if self._cycle.more_body and not self._cycle.disconnected:
+            self._reset()
+
+    def _reset(self) -> None:
+        self._cycle.abort_stream()
+        self._cycle.message_event.set()
 
     def _stop_watching(self) -> None:
         if self._stall_timer is not None:
@@ -122,12 +140,15 @@ class LimitedHttp2(LimitedConnection, ZttpH2Protocol):
             cycle.more_body = False
             cycle.message_event.set()
         else:
-            self.loop.call_later(self.limits.body_s, _abort_unfinished, cycle)
+            flow.limit_body(self.limits.body_s)
 
     def on_response_complete(self, stream_id: int) -> None:
         cycle: Any = self.cycles.get(stream_id)
         super().on_response_complete(stream_id)
-        if cycle is not None and cycle.flow.unsent_bytes:
+        if cycle is None:
+            return
+        cycle.flow.complete()
+        if cycle.flow.unsent_bytes:
             cycle.flow.watch_stall()
             self._unread = [*self._unread, cycle.flow]
 
@@ -167,12 +188,6 @@ class Negotiated(AutoZttpProtocol):
 def negotiated(http1: type[asyncio.Protocol], http2: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
     """Return a protocol class that is one of the two, as the client chooses."""
     return type("NegotiatedHttp", (Negotiated,), {"http1": http1, "http2": http2})
-
-
-def _abort_unfinished(cycle: Any) -> None:
-    if cycle.more_body and not cycle.response_complete and not cycle.disconnected:
-        cycle.abort_stream()
-        cycle.message_event.set()
 
 
 def _without_websockets(greeting: bytes) -> bytes:

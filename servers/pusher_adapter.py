@@ -42,10 +42,12 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
     async def publish(event: Event) -> None:
         """Publish inside the request that appended. A failure costs time, not the event: it is in the log."""
         try:
-            await publisher.publish(address.channel_prefix + event.room, "page", page_data(event, chat.epoch))
-            counters.published += 1
-            if event.kind is Kind.PRESENCE and event.body == "offline":
-                await publisher.terminate(subscriber(event.room, event.sender))
+            try:
+                await publisher.publish(address.channel_prefix + event.room, "page", page_data(event, chat.epoch))
+                counters.published += 1
+            finally:
+                if event.kind is Kind.PRESENCE and event.body == "offline":
+                    await publisher.terminate(subscriber(event.room, event.sender))
         except PublishFailed as failure:
             counters.publish_failures += 1
             log.warning("room %s, event %d: %s", event.room, event.seq, failure)

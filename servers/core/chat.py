@@ -302,5 +302,4 @@ class Chat:
         self._swept_s = self._clock.monotonic_s()
         if self.on_sweep:
             await self.on_sweep()
-        for event in await self._presence.sweep():
-            await self._after_commit(event)
+        await asyncio.gather(*map(self._after_commit, await self._presence.sweep()))

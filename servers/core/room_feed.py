@@ -130,7 +130,7 @@ class RoomFeed:
         return page
 
     async def wait(self, after: Cursor, timeout_s: float) -> bool:
-        """Wait until the head is beyond the cursor; return False if `timeout_s` passed first, or on `wake`."""
+        """Wait until the head is beyond the cursor, for `timeout_s` or until `wake`; return whether it is."""
         if not self._is_beyond(after):
             await self._waiters.wait(timeout_s)
         return self._is_beyond(after)
@@ -159,12 +159,17 @@ class RoomFeed:
         """Wait for events of other processes, and read them from the store; return whether there were any.
 
         Call it repeatedly. If the head moved meanwhile, `offer` has moved it, and nothing is read: the next call finds
-        at once what the store has beyond it.
+        at once what the store has beyond it. In a log of another epoch it finds the newest READ_MAX events.
         """
         head = self.head
         is_behind = await self._store.wait(self._room, head, wait_s)
         if is_behind and self.head == head:
-            self._add_page(await self._store.read(self._room, head, READ_MAX))
+            page = await self._store.read(self._room, head, READ_MAX)
+            if page.epoch == head.epoch:
+                self._add_page(page)
+            else:
+                newest = await self._store.head(self._room)
+                self._start_over(Cursor(newest.epoch, max(0, newest.seq - READ_MAX)))
         return is_behind
 
     async def fill_gaps(self) -> None:
@@ -183,8 +188,7 @@ class RoomFeed:
         return after.epoch != self.epoch or self._base + len(self._tail) > after.seq
 
     def _add_page(self, page: Page) -> None:
-        head = self.head
-        if page.epoch != head.epoch or page.after > head.seq:
+        if page.after > self.head.seq:
             self._start_over(Cursor(page.epoch, page.after))
         events = [event for event in page.events if event.seq > self.head.seq]
         for event in events:

@@ -98,9 +98,10 @@ class RoomFeeds:
                 break
 
     def _note(self, feed: RoomFeed) -> None:
-        self._total_bytes += feed.kept_bytes - self._kept_bytes.pop(feed, 0)
-        if feed.kept_bytes:
-            self._kept_bytes[feed] = feed.kept_bytes  # at the end: grown last
+        kept_bytes = feed.kept_bytes if feed in self._pumps else 0  # a reader may still hold a feed that is closed
+        self._total_bytes += kept_bytes - self._kept_bytes.pop(feed, 0)
+        if kept_bytes:
+            self._kept_bytes[feed] = kept_bytes  # at the end: grown last
 
     def wake(self) -> None:
         """End all waiting."""

@@ -148,10 +148,7 @@ class Supervisor:
     def _restart_missing(self) -> None:
         for part in self._parts:
             if not part.children and time.monotonic() - part.started_s >= RESTART_S:
-                try:
-                    part.spawn()
-                except OSError as error:  # such as a lack of file descriptors or memory, which may pass
-                    self._on_change(f"{part.role} did not start: {error}")
+                self._spawn(part)
 
     def _renew(self) -> None:
         """Replace every process that is ours, in the order of their start: later ones may need earlier ones."""
@@ -166,7 +163,13 @@ class Supervisor:
                 part.child.stop()
                 part.child = None
             part.is_renewed = True
+            self._spawn(part)
+
+    def _spawn(self, part: Part) -> None:
+        try:
             part.spawn()
+        except OSError as error:  # such as a lack of file descriptors or memory, which may pass
+            self._on_change(f"{part.role} did not start: {error}")
 
 
 @contextmanager

@@ -50,6 +50,7 @@ class WebhookEvents:
 
     def note(self, event: Event) -> None:
         """Add an event; a departure waits, and a return before it is due removes it."""
+        self._add_due()
         name = event["name"]
         place = (event["channel"], event.get("user_id", ""))
         if name in DELAYED:
@@ -61,16 +62,20 @@ class WebhookEvents:
 
     def take(self) -> list[Event]:
         """Remove and return the next events to send: BATCH_MAX at most, and fewer if they are long."""
-        now_s = self._clock()
-        for key, (due_s, event) in list(self._delayed.items()):
-            if due_s > now_s:
-                break
-            del self._delayed[key]
-            self._add(event)
+        self._add_due()
         batch: list[Event] = []
         while self._ready and len(batch) < BATCH_MAX and sum(map(_size, batch)) < BATCH_BYTES_MAX:
             batch.append(self._remove())
         return batch
+
+    def _add_due(self) -> None:
+        now_s = self._clock()
+        while self._delayed:
+            key, (due_s, event) = next(iter(self._delayed.items()))
+            if due_s > now_s:
+                break
+            del self._delayed[key]
+            self._add(event)
 
     def _add(self, event: Event) -> None:
         self._ready.append(event)

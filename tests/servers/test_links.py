@@ -161,6 +161,9 @@ async def test_a_stream_is_reset_when_its_body_does_not_arrive_in_time() -> None
         unfinished, whole = peer.request("/echo", has_body=True), peer.request("/echo", has_body=True)
         peer.protocol.send_data(whole, b"hello", end_stream=True)
         assert (await peer.until(DataReceived)).data == b"hello"
+        timers: Any = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+        waiting = [timer for timer in timers if "StreamFlow" in repr(timer) and not timer.cancelled()]
+        assert len(waiting) == 1, "a response that is complete leaves no timer"
         assert (await peer.until(StreamReset)).stream_id == unfinished
 
 

@@ -80,7 +80,7 @@ async def test_a_user_with_just_the_permissions_that_are_needed_is_accepted(engi
         assert await log(store, "") == []
 
 
-@pytest.mark.parametrize("command", ["zadd", "xread", "xtrim", "expire"])
+@pytest.mark.parametrize("command", ["zadd", "xread", "xtrim", "expire", "time"])
 async def test_a_redis_user_without_a_needed_command_is_refused_by_its_name(engines: Engines, command: str) -> None:
     url = engines.fresh_url("redis")
     weak_url = url.replace("redis://", "redis://weak:any@")

@@ -28,6 +28,7 @@ BOB = Connection("room", "bob", "Bob", "window")
 LEASE_S = 30.0
 LATE_S = Settings(lease_s=LEASE_S).late_s
 HOUR_S = 3600.0
+DEADLINE_S = 10.0
 
 
 @pytest.fixture
@@ -69,6 +70,16 @@ async def test_a_user_who_is_back_is_online_if_expiry_fails(presence: Presence, 
     gone = patch.object(store, "expire", side_effect=Unavailable("store: gone"))
     with gone, presence.keep_online(WINDOW):
         assert [event.body for event in await presence.sweep()] == ["online"]
+
+
+async def test_who_goes_offline_is_published_beside_others_that_take_long(store: Store, clock: FakeClock) -> None:
+    chat = Chat(store, Tokens("secret", clock, HOUR_S), clock, Settings(lease_s=LEASE_S, on_demand=True))
+    for identity in (ADA, Identity("b0b", "Bob", ADA.expires_at_ms)):
+        await chat.join(identity, "room", "window")
+    both = asyncio.Barrier(2)
+    chat.on_commit = lambda event: both.wait()  # type: ignore[assignment, return-value]
+    clock.advance(2 * LEASE_S)
+    await asyncio.wait_for(chat._sweep_leases(), DEADLINE_S)
 
 
 async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
@@ -225,7 +236,6 @@ async def test_a_sweep_confirms_presence_by_the_push_services_lists(store: Store
 
 
 LONG_S = 60.0
-DEADLINE_S = 10.0
 
 
 async def test_the_end_of_a_lease_ends_every_wait_and_nothing_else() -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
@@ -21,13 +22,19 @@ from clients.errors import Refused
 from clients.pusher_adapter import Connection
 from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSocket
-from servers.core.wire import Kind, ServiceAddress
+from servers.core.auth import Tokens
+from servers.core.chat import Chat
+from servers.core.settings import Settings
+from servers.core.store import Store
+from servers.core.wire import Event, Kind, ServiceAddress
 from servers.deploy.child_process import ChildFailed, ChildProcess, free_port, started
 from servers.deploy.deployment_processes import webhook_of
 from servers.publisher import Publisher, PublishFailed, service_from_environment, socket_origin
+from servers.pusher_adapter import create_app
 from servers.pusher_service.authorization import hex_hmac, user_auth
 from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
+from tests.support.clock import FakeClock
 from tests.support.engines import Engines
 from tests.support.guest import closing
 from tests.support.pusher_harness import CREDENTIALS
@@ -82,6 +89,21 @@ async def test_a_service_that_cannot_end_a_users_connections_is_reported_once_an
         with pytest.raises(PublishFailed):
             await publisher.terminate("lobby.ada")
     await publisher.close()
+
+
+async def test_who_goes_offline_receives_no_more_though_that_cannot_be_published(
+    monkeypatch: pytest.MonkeyPatch, store: Store, clock: FakeClock
+) -> None:
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    ended = AsyncMock()
+    monkeypatch.setattr(Publisher, "publish", AsyncMock(side_effect=PublishFailed("down")))
+    monkeypatch.setattr(Publisher, "terminate", ended)
+    chat = Chat(store, Tokens("secret", clock, lifetime_s=60.0), clock, Settings())
+    create_app(chat, chat.settings)
+    assert chat.on_commit
+    await chat.on_commit(Event("lobby", 1, Kind.PRESENCE, "ada", "Ada", "offline", 1_000))
+    ended.assert_awaited_once_with("lobby.ada")
 
 
 async def test_clients_read_over_http_while_the_push_service_is_down() -> None:

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from servers.core.errors import TooMany
-from servers.core.room_feed import EncodedPage, RoomFeed, encode_page
+from servers.core.room_feed import READ_MAX, EncodedPage, RoomFeed, encode_page
 from servers.core.room_feeds import RoomFeeds
 from servers.core.settings import Settings
 from servers.core.store import Store
@@ -141,6 +141,14 @@ async def test_the_pump_reads_events_that_were_not_offered_or_offered_out_of_ord
     pump.cancel()
 
 
+async def test_only_the_newest_events_are_read_again_in_a_log_of_another_epoch() -> None:
+    store = AsyncMock()
+    store.read.return_value, store.head.return_value = Page("new", 0, 0, ()), Cursor("new", 3 * READ_MAX)
+    tail = feed(store)
+    assert await tail.pump()
+    assert tail.head == Cursor("new", 2 * READ_MAX)
+
+
 async def test_what_is_committed_while_a_feed_opens_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     draft = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000)
     head = store.head
@@ -184,11 +192,13 @@ async def test_feeds_that_nobody_reads_end(
     waiting = asyncio.create_task(used.wait(used.head, DEADLINE_S))
     await asyncio.sleep(0)
     rooms = [f"room-{n}" for n in range(100)]
-    for room in rooms:
-        assert (await feeds.open(room)).head == Cursor(store.epoch, 0)
+    opened = [await feeds.open(room) for room in rooms]
+    assert {feed.head for feed in opened} == {Cursor(store.epoch, 0)}
     async with asyncio.timeout(DEADLINE_S):
         while sum(feeds.get(room) is not None for room in rooms) > kept:  # noqa: ASYNC110 (a feed ends without an event)
             await asyncio.sleep(0.01)
+    assert all(feed.page(feed.head) for feed in opened), "who still holds a closed feed may read it"
+    assert feeds.kept_bytes == sum(feed.kept_bytes for feed in map(feeds.get, rooms) if feed)
     assert feeds.get("used") is used
     await store.append("used", HELLO)
     assert await waiting

@@ -311,6 +311,8 @@ local NEEDED = {
 }
 
 function commands.rehearse()
+  local now = redis.pcall('TIME')
+  if now.err then return redis.error_reply('TIME: ' .. now.err) end
   for _, call in ipairs(NEEDED) do
     local result = redis.pcall(call[1], 'chat:rehearsal:' .. call[2], unpack(call, 3))
     if type(result) == 'table' and result.err then return redis.error_reply(call[1] .. ': ' .. result.err) end

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import psutil
@@ -15,6 +16,8 @@ import pytest
 from servers import stats
 from servers.core.errors import Unavailable
 from servers.deploy.child_process import ChildProcess, started
+from servers.deploy.supervised_part import Part, Renewal
+from servers.deploy.supervisor import Supervisor
 from servers.listening_sockets import reusable_socket
 from servers.stats import WorkerStats
 from tests.support.engines import Engines
@@ -75,6 +78,18 @@ async def test_a_worker_that_dies_is_replaced_and_a_stop_is_handled_meanwhile(wo
     new.resume()
     assert alive == []
     assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
+
+
+def test_a_process_that_cannot_be_renewed_now_is_reported_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes: list[str] = []
+    full = Mock(side_effect=[None, OSError("no descriptors"), None])
+    monkeypatch.setattr(Part, "spawn", full)
+    with Supervisor(changes.append, handles_signals=False) as supervising:
+        part = supervising.spawn("api", [], Renewal.STOP_FIRST)
+        part.child = Mock()
+        supervising._renew()
+        supervising._restart_missing()
+    assert changes == ["api did not start: no descriptors"] and full.call_count == 3
 
 
 async def test_a_stop_ends_every_worker_and_their_port_is_free_again_at_once(workers: ChildProcess) -> None:

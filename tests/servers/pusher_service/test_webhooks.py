@@ -1,5 +1,6 @@
 """Webhooks: their events, when they are sent, and that a signed request is repeated until the API accepts it."""
 
+import itertools
 import json
 import queue
 
@@ -7,7 +8,7 @@ import pytest
 
 from servers.pusher_service.frames import as_json
 from servers.pusher_service.limits import Limits
-from servers.pusher_service.webhooks import BATCH_MAX, BYTES_MAX, WebhookEvents
+from servers.pusher_service.webhooks import BATCH_MAX, BYTES_MAX, GRACE_S, WebhookEvents
 from servers.webhook_presence import WEBHOOK_BYTES_MAX
 from tests.support.guest import DEADLINE_S
 from tests.support.pusher_harness import PusherHarness
@@ -49,12 +50,15 @@ def test_a_user_who_returns_within_three_seconds_causes_no_event() -> None:
     assert events.take() == [{"name": "member_added", **bob}]
 
 
-def test_events_that_nobody_takes_are_bounded_in_bytes_and_the_oldest_go() -> None:
-    events = WebhookEvents(lambda: 0.0)
+@pytest.mark.parametrize("name", ["client_event", "channel_vacated"])
+def test_events_that_nobody_takes_are_bounded_in_bytes_and_the_oldest_go(name: str) -> None:
+    now_s = itertools.count(step=GRACE_S)
+    events = WebhookEvents(lambda: next(now_s))
     data = "x" * 10_000
     sent = [str(number) for number in range(2 * BYTES_MAX // len(data))]
     for number in sent:
-        events.note({"name": "client_event", "channel": number, "data": data})
+        events.note({"name": name, "channel": number, "data": data})
+    assert events._bytes <= BYTES_MAX and len(events._delayed) <= 1
     taken = [event["channel"] for batch in iter(events.take, []) for event in batch]
     assert taken == sent[-len(taken) :]
     assert 0.8 * BYTES_MAX < len(taken) * len(data) <= BYTES_MAX
