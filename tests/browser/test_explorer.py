@@ -25,6 +25,10 @@ COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
 CONSTANTS: dict[str, Any] = json.loads(COMMITTED)
 PRESETS = ("text", "helpdesk", "ticker", "team", "dashboard")
 INPUTS_OF = "async (name) => (await import('explore/inputs.js')).presetInputs(name)"
+GO = """query => new Promise(done => {
+  addEventListener("hashchange", () => requestAnimationFrame(done), { once: true });
+  location.hash = query;
+})"""
 UNITS = {"ms": 1e-3, "s": 1.0, "kB": 1e3, "MB": 1e6}
 COLOURS_MIN = 200
 SCREENS = {"light": (1280, 900), "dark": (1280, 900), "narrow": (360, 780), "projected": (1920, 1080)}
@@ -50,10 +54,15 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     assert {url for url in requested if not url.startswith("data:")} == {address}
 
 
-def go(page: Page, address: str, query: str) -> None:
-    """Open the page with these inputs, where it is already open."""
-    page.goto(f"{address}#{query}")
-    expect(page.locator("#answer-choice")).to_have_text(re.compile("."))
+def go(page: Page, query: str) -> None:
+    """Have the page, which is open, take its inputs from another address, and draw them."""
+    page.evaluate(GO, query)
+
+
+def choose(page: Page, name: str, value: str) -> None:
+    """Choose an option, and return once what follows from it is drawn."""
+    page.locator(f"#{name}").select_option(value)
+    page.evaluate("new Promise(requestAnimationFrame)")
 
 
 def figure(page: Page, slug: str, name: str) -> float:
@@ -101,9 +110,9 @@ def expected(row: dict[str, Any], given: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def test_each_preset_shows_the_figures_of_python_once_its_answer_is_asked_for(opened: Page, address: str) -> None:
+def test_each_preset_shows_the_figures_of_python_once_its_answer_is_asked_for(opened: Page) -> None:
     for preset in PRESETS:
-        go(opened, address, f"preset={preset}")
+        go(opened, f"preset={preset}")
         given = opened.evaluate(INPUTS_OF, preset)
         expect(opened.locator("#scene")).to_be_visible()
         expect(opened.locator("#answer-choice")).to_be_hidden()
@@ -119,18 +128,16 @@ def test_each_preset_shows_the_figures_of_python_once_its_answer_is_asked_for(op
                 )
 
 
-def test_an_address_brings_the_inputs_back_and_what_it_does_not_know_changes_nothing(
-    opened: Page, address: str
-) -> None:
-    go(opened, address, "preset=team")
+def test_an_address_brings_the_inputs_back_and_what_it_does_not_know_changes_nothing(opened: Page) -> None:
+    go(opened, "preset=team")
     opened.locator("#users").focus()
     for _ in range(5):
         opened.keyboard.press("ArrowRight")
-    opened.locator("#deployment").select_option("separate-websocket-server")
+    choose(opened, "deployment", "separate-websocket-server")
     opened.wait_for_url(re.compile(r"#preset=team&users=\d+&deployment=separate-websocket-server"))
     shown, link = opened.locator("main").inner_text(), opened.url
-    go(opened, address, "users=3")
-    go(opened, address, link.partition("#")[2] + "&poll=soon&room=&link=carrier-pigeon&toString=1")
+    go(opened, "users=3")
+    go(opened, link.partition("#")[2] + "&poll=soon&room=&link=carrier-pigeon&toString=1")
     assert opened.locator("main").inner_text() == shown
 
 
@@ -138,7 +145,7 @@ def test_a_measured_load_shows_what_was_measured_and_a_figure_that_has_the_focus
     opened: Page,
 ) -> None:
     load = next(each for each in CONSTANTS["loads"] if each["name"] == "busy")
-    opened.locator("#load").select_option("busy")
+    choose(opened, "load", "busy")
     for slug, measured in load["measured"].items():
         for name in ("p50", "bytes", "cores"):
             assert figure(opened, slug, name) == pytest.approx(measured[name][1], rel=0.051)
