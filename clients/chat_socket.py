@@ -17,7 +17,18 @@ from websockets.frames import CloseCode
 from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TEMPORARY_STATUSES, ServerTimings, retry_after_s
 from servers.addresses import may_use_proxy
-from servers.core.wire import Ack, Join, Page, Refusal, ServerFrame, Snapshot, SocketCommand, decode_frame, encode
+from servers.core.wire import (
+    Ack,
+    Join,
+    Page,
+    Refusal,
+    ServerFrame,
+    Snapshot,
+    SocketCommand,
+    Undecodable,
+    decode_frame,
+    encode,
+)
 
 CLOSE_S = 1.0  # how long the closing handshake may take; after that the connection is cut
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
@@ -152,6 +163,8 @@ class ChatSocket:
             frame: ServerFrame = decode_frame(await self._socket.recv(decode=False))
         except ConnectionClosed as error:
             raise closed(error) from error
+        except Undecodable as error:
+            raise ConnectionLost(f"expected a frame of the chat: {error}") from error
         return frame
 
 

@@ -148,7 +148,7 @@ class ChatSession:
         events = self.inbox.feed(page)
         if self.inbox.lost_log:
             self._enter(await self._retry(lambda: self._connection.open(None)))
-            events = list(self.snapshot.messages)  # they belong to the new log: none has been delivered yet
+            events = list(self.snapshot.messages)  # of the new log; after a failover, some may have been delivered
         self.view.apply(events, time.monotonic())
         for event in events:
             self._unread.put_nowait(event)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import anyio
 import httpx
@@ -96,9 +97,10 @@ class HttpSession:
         self.connection = secrets.token_hex(8)
         self.options = options
         self.room = room
+        self.room_path = f"/rooms/{quote(room, safe='')}"
         self.token = ""
         self.timings = ServerTimings()
-        self._events_path = f"/rooms/{room}/events"
+        self._events_path = f"{self.room_path}/events"
         self._http = httpx.AsyncClient(
             base_url=url,
             timeout=options.response_s,
@@ -161,7 +163,7 @@ class HttpSession:
 
     async def history(self, before: int, limit: int) -> list[wire.Event]:
         query = {"before": before, "limit": limit}
-        return await self._request("GET", f"/rooms/{self.room}/history", list[wire.Event], params=query)
+        return await self._request("GET", f"{self.room_path}/history", list[wire.Event], params=query)
 
     async def get(self, path: str, kind: type[Response]) -> Response:
         return await self._request("GET", path, kind)
@@ -173,7 +175,7 @@ class HttpSession:
         await self._http.aclose()
 
     async def _post(self, route: str, kind: type[Response], body: Struct) -> Response:
-        return await self._request("POST", f"/rooms/{self.room}/{route}", kind, body)
+        return await self._request("POST", f"{self.room_path}/{route}", kind, body)
 
     async def _request(
         self,

@@ -19,7 +19,7 @@ class Connection(ChatConnection):
 
     def __init__(self, http: HttpSession) -> None:
         super().__init__(http)
-        self._url = f"ws{http.base_url.removeprefix('http')}/rooms/{http.room}/socket"
+        self._url = f"ws{http.base_url.removeprefix('http')}{http.room_path}/socket"
         self._socket: ChatSocket | None = None
 
     async def open(self, inbox: Inbox | None) -> Snapshot:

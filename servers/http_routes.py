@@ -98,7 +98,7 @@ def shared_routes(chat: Chat, settings: Settings) -> list[BaseRoute]:
 
     async def log_in(request: Request) -> Response:
         name = (await parse_body(request, LogIn, settings)).name
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        token = request.headers.get("authorization", "").partition(" ")[2]
         network = network_of(request.client.host if request.client else "")
         return json_response(await chat.log_in(name, token, network))
 

@@ -6,6 +6,7 @@ answers pings whose pongs nobody reads. What crosses the wire: 400 for a malform
 """
 
 import asyncio
+import socket
 from http import HTTPStatus
 from typing import Any
 
@@ -35,7 +36,10 @@ class LimitedConnection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.descriptors.note_accepted(transport.get_extra_info("socket").fileno())
+        accepted = transport.get_extra_info("socket")
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux, which else sends for 15 minutes to nobody
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * self.limits.stall_s))
+        self.descriptors.note_accepted(accepted.fileno())
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -109,8 +113,8 @@ class LimitedHttp(LimitedConnection, HttpToolsProtocol):
         self._is_done = True
         self._stop_timers()
         super().handle_websocket_upgrade()
-        socket: Any = self.transport.get_protocol()
-        if not socket.handshake_initiated:  # its own limits are narrower: a line of 8 kB, 128 header fields
+        upgraded: Any = self.transport.get_protocol()
+        if not upgraded.handshake_initiated:  # its own limits are narrower: a line of 8 kB, 128 header fields
             self._refuse(HTTPStatus.BAD_REQUEST)
 
     def send_400_response(self, msg: str) -> None:

@@ -36,7 +36,7 @@ class OriginMiddleware:
                 app,
                 allow_origins=[str(origin) for origin in self._origins],
                 allow_methods=["GET", "POST"],
-                allow_headers=["authorization", "content-type"],
+                allow_headers=["authorization", "content-type", "if-none-match", "last-event-id"],
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

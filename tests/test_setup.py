@@ -16,6 +16,8 @@ import grimp
 import pytest
 
 from notebooks.analysis.__main__ import CHARTS
+from results.explorer import REFERENCE
+from results.schema import EXPLORER_FILE
 from servers.transports import TRANSPORTS
 
 ROOT = Path(__file__).parents[1]
@@ -139,6 +141,18 @@ def test_a_group_requires_only_python(tmp_path: Path, group: str) -> None:
 def test_an_unknown_group_is_refused_with_the_names_of_all_groups(tmp_path: Path, groups: list[str]) -> None:
     ended = setup_on_a_bare_machine(tmp_path, *groups)
     assert ended.returncode == 2 and "expected compare, links, demo, notebooks, check or test" in ended.stderr
+
+
+def test_the_image_holds_every_file_of_the_results_that_code_reads() -> None:
+    folder = ROOT / "results"
+    needed = {path for path in folder.glob("*.*") if path.is_file() and path.suffix in {".py", ".toml", ".csv"}}
+    needed |= {*(folder / "costs").glob("*.*"), REFERENCE / EXPLORER_FILE}
+    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    ignored = DOCKERFILE.with_name("Dockerfile.dockerignore").read_text(encoding="utf-8")
+    allowed = re.findall(r"^!(.+)$", ignored, re.MULTILINE)
+    for patterns in (" ".join(copied).split(), allowed):
+        held = {path for pattern in patterns for path in ROOT.glob(pattern)}
+        assert {path for path in needed if held.isdisjoint({path, *path.parents})} == set()
 
 
 def test_the_workflows_and_containers_use_targets_and_groups_that_exist() -> None:

@@ -115,7 +115,7 @@ def slow_cells(cells: Mapping[Key, Mapping[str, float]]) -> dict[Key, str]:
         ]
     stolen = {key: figures["stolen_s"] / figures["measured_s"] for key, figures in cells.items()}
     slow = {
-        key: f"the machine was not ours for {share:.1%} of the window: its host ran something else"
+        key: f"the machine was slowed by its host: {share:.1%} of the window was stolen time"
         for key, share in stolen.items()
         if share > STOLEN_MAX
     }

@@ -33,6 +33,7 @@ NOT_MEASURED = (
     "clients/terminal.py",
     "clients/terminal_chat.py",
     "clients/terminal_screens.py",
+    "clients/web",
     "loadtests/__main__.py",
     "loadtests/choices.py",
     "loadtests/experiments/bench",

@@ -23,6 +23,8 @@ class HeldLease:
 
     def end(self) -> None:
         """End every waiting `required` block, now and from now on."""
+        if self.ended:
+            return
         self.ended = True
         now_s = asyncio.get_running_loop().time()
         for block, grace_s in self.blocks.items():

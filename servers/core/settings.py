@@ -48,7 +48,7 @@ class Settings:
     tail_bytes_max: int = 4 * 1024 * 1024
     tails_bytes_max: int = 64 * 1024 * 1024  # of all rooms together
     page_bytes_max: int = 64 * 1024  # of a page, a history or a snapshot's messages; one event may be longer
-    commands_per_s: float = 500.0  # of one user, joins included, or log-ins of one network, at each process
+    commands_per_s: float = 500.0  # of one user, joins too, but not leaving, or log-ins of one network, at each process
     on_demand: bool = False  # the host runs instances only during requests: no later work, no cache of shared data
     hosts: tuple[str, ...] = ()  # accepted Host names, beside loopback
     proxies: str = "127.0.0.1,::1"  # from these addresses or networks, the X-Forwarded-For of a log-in counts

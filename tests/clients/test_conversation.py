@@ -267,6 +267,18 @@ async def test_unread_frames_do_not_delay_closing() -> None:
             await closed.wait()
 
 
+async def test_a_frame_that_is_none_of_the_chats_is_a_lost_connection() -> None:
+    async def send_other(socket: ServerConnection) -> None:
+        await socket.send('{"type": "of another server"}')
+        await socket.wait_closed()
+
+    async with serve(send_other, "127.0.0.1", 0) as server:
+        socket = await ChatSocket.connect(address_of(server), DEADLINE_S)
+        with pytest.raises(ConnectionLost, match="expected a frame of the chat"):
+            await socket.receive_page()
+        await socket.close()
+
+
 async def test_closing_does_not_wait_for_a_server_that_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clients.chat_socket.CLOSE_S", 0.01)
     released = asyncio.Event()

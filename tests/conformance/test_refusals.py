@@ -120,6 +120,10 @@ async def test_an_invalid_name_of_a_room_or_a_user_is_refused(harness: ChatHarne
         for room in ("a b", "x" * 65, "r\u00f6\u00f6m", "a.b", "\0"):
             elsewhere = ChatHarness(harness.transport, harness.address, room)
             assert await RawSender(elsewhere).join(ada.account.token) == "bad_request", room
+    for room in ("a#b", "a?b"):
+        with pytest.raises(Refused, match="bad_request"):
+            async with ChatHarness(harness.transport, harness.address, room).joined("Ada"):
+                pass
     for name in ("", " ", "x" * 33, "a\nb", "\u202eevil", "\u3164", "\u0301"):
         with pytest.raises(Refused, match="bad_request"):
             await harness.log_in_as(name)

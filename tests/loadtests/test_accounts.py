@@ -199,7 +199,7 @@ def test_a_cell_is_slow_whose_work_took_a_fifth_longer_than_in_the_rest_of_its_s
 @pytest.mark.parametrize(("stolen_s", "slow"), [(nan, 0), (0.3, 0), (0.31, 1)])
 def test_a_cell_is_slow_if_the_host_took_more_than_a_hundredth_of_its_window(stolen_s: float, slow: int) -> None:
     figures = {**dict.fromkeys(WORK, 0.005), "stolen_s": stolen_s, "measured_s": 30.0}
-    reason = "the machine was not ours for 1.0% of the window: its host ran something else"
+    reason = "the machine was slowed by its host: 1.0% of the window was stolen time"
     assert list(slow_cells({Key("talk", "", "slug", 0): figures}).values()) == [reason] * slow
 
 

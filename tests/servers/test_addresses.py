@@ -1,7 +1,7 @@
 """Names that are written in several ways, and proxies of the environment."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import httpx
 import pytest
@@ -34,13 +34,15 @@ async def respond(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body"})
 
 
-async def requested(host: str, origin: str = "") -> httpx.Response:
+async def requested(
+    host: str, origin: str = "", method: str = "GET", more: Mapping[str, str] | None = None
+) -> httpx.Response:
     """Send a request to a server of two names that allows the pages of one origin."""
     settings = Settings(hosts=("Chat.example", "port.example:8443"), origins=("HTTPS://Pages.example:443",))
     transport = httpx.ASGITransport(OriginMiddleware(respond, settings))
-    headers = {"Host": host} | ({"Origin": origin} if origin else {})
+    headers = {"Host": host, **(more or {})} | ({"Origin": origin} if origin else {})
     async with httpx.AsyncClient(transport=transport, base_url="http://any.example") as http:
-        return await http.get("/", headers=headers)
+        return await http.request(method, "/", headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,12 @@ async def test_any_spelling_of_an_allowed_name_is_accepted(host: str, origin: st
 )
 async def test_another_name_port_or_scheme_is_refused(host: str, origin: str) -> None:
     assert (await requested(host, origin)).status_code == 403
+
+
+async def test_a_page_of_an_allowed_origin_may_reconnect_and_poll_on_condition() -> None:
+    wanted = "authorization, content-type, if-none-match, last-event-id"
+    asking = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": wanted}
+    assert (await requested("chat.example", "https://pages.example", "OPTIONS", asking)).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What connections may cost a listener: their heads, their silence, what they do not read, and descriptors."""
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from uvicorn.server import ServerState
 
-from servers.connection_limits import ConnectionLimits
+from servers.connection_limits import ConnectionLimits, DescriptorLimit
 from servers.deploy.child_process import ChildProcess
 from servers.serving import HttpSettings
 from servers.wire_bytes import WireBytes
@@ -127,6 +128,22 @@ async def test_a_connection_is_kept_alive_for_further_requests() -> None:
             writer.write(START + b"\r\n")
             await reader.readuntil(b"released")
             await asyncio.sleep(2 * SHORT_S)
+        writer.close()
+
+
+async def test_a_client_that_vanishes_is_given_up_after_the_time_of_one_that_reads_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits_ms: asyncio.Queue[int] = asyncio.Queue()
+
+    def note(limit: DescriptorLimit, descriptor: int) -> None:
+        with socket.socket(fileno=os.dup(descriptor)) as accepted:
+            waits_ms.put_nowait(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+
+    monkeypatch.setattr(DescriptorLimit, "note_accepted", note)
+    async with listening(stall_s=7.5) as listener:
+        _, writer = await listener.connect()
+        assert await asyncio.wait_for(waits_ms.get(), DEADLINE_S) == 7500
         writer.close()
 
 

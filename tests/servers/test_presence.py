@@ -247,6 +247,12 @@ async def test_the_end_of_a_lease_ends_every_wait_and_nothing_else() -> None:
                 await asyncio.Event().wait()
     async with held.required(LONG_S):
         pass  # a block that does not wait still ends normally
+    late = HeldLease()
+    async with late.required(LONG_S, grace_s=LONG_S):
+        late.end()
+        (ends_s,) = [block.when() for block in late.blocks]
+        late.end()
+        assert [block.when() for block in late.blocks] == [ends_s], "the grace begins once"
     with pytest.raises(TimeoutError):
         async with HeldLease().required(LONG_S):
             raise TimeoutError  # of the block itself

@@ -38,7 +38,7 @@ export class HttpSession {
   }
 
   post(command, options) {
-    return this.call("POST", `/rooms/${this.room}/${command.type}`, command, options);
+    return this.call("POST", `/rooms/${encodeURIComponent(this.room)}/${command.type}`, command, options);
   }
 
   read(after, signal, timeoutMs) {
@@ -46,7 +46,7 @@ export class HttpSession {
   }
 
   eventsPath(after) {
-    return `/rooms/${this.room}/events?after=${formatCursor(after)}&connection=${this.connection}`;
+    return `/rooms/${encodeURIComponent(this.room)}/events?after=${formatCursor(after)}&connection=${this.connection}`;
   }
 
   /** Send a request and return the response, decoded. Raises ConnectionLost or Refused. */

@@ -45,7 +45,7 @@ export class Connection extends ChatConnection {
 
   #connect() {
     const { address, room, onTraffic } = this.http;
-    const path = `/rooms/${room}/socket`;
+    const path = `/rooms/${encodeURIComponent(room)}/socket`;
     const socket = new WebSocket(address.replace("http", "ws") + path);
     this.socket = socket;
     onTraffic("up", "socket");

@@ -28,7 +28,10 @@ from servers.http_endpoint import get, post, read_body
 
 RESPONSE_S = 10.0
 REFUSALS = {kind.code: kind for kind in ChatError.__subclasses__()}
-COMMANDS = ("join", "heartbeat", "leave", "send", "typing", "mark_read")
+COMMANDS = {
+    Purpose.UPKEEP: ("join", "heartbeat", "leave"),
+    Purpose.SEND: ("send", "typing", "mark_read"),
+}
 FORWARDED = (b"authorization", b"content-type")
 RETURNED = ("content-type", "retry-after")
 Headers = list[tuple[bytes, bytes]]
@@ -95,6 +98,7 @@ def forward_requests(app: Starlette, api: Api, settings: Settings) -> None:
         return Response(response.content, response.status_code, returned)
 
     routes: list[BaseRoute] = [post("/login", Purpose.UPKEEP, forward)]
-    routes += [post(f"/rooms/{{room}}/{command}", Purpose.SEND, forward) for command in COMMANDS]
+    for purpose, commands in COMMANDS.items():
+        routes += [post(f"/rooms/{{room}}/{command}", purpose, forward) for command in commands]
     routes += [get("/rooms/{room}/history", Purpose.RECEIVE, forward)]
     app.router.routes = [*routes, *app.router.routes]  # the first route that matches is used
