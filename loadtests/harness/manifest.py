@@ -39,7 +39,7 @@ NOT_MEASURED = (
     "loadtests/experiments/bench",
     "loadtests/reports",
 )
-"""What of it does not run while measuring: the demo, the shortest chats, command lines, benchmarks and reports."""
+"""What of it does not run while measuring: demo, browser, shortest chats, command lines, benchmarks and reports."""
 PACKAGES = (
     "starlette",
     "sse-starlette",

@@ -109,3 +109,13 @@ def test_a_browser_counts_a_typing_notice_from_its_arrival(at_ms: int, reader_ms
 def test_a_browser_tries_again_no_sooner_than_the_server_says(header: str, header_ms: str) -> None:
     refusal = msgspec.json.encode(Refusal("too_many", "500 commands a second", retry_after_s=1.5)).decode()
     assert run_script("retry_after.mjs", refusal, header).split() == ["1500", "1500", header_ms, "400", "404"]
+
+
+def test_a_browser_quotes_the_name_of_a_room_in_a_path() -> None:
+    code = (
+        'import { HttpSession } from "./clients/web/chat/http.js";'
+        'console.log(new HttpSession("", "a/b?c#d", null, {}).eventsPath({ epoch: "e", seq: 1 }));'
+    )
+    command = ["node", "--input-type=module", "--eval", code]
+    path = subprocess.run(command, cwd=SCRIPTS.parents[2], check=True, capture_output=True, text=True).stdout
+    assert path.startswith("/rooms/a%2Fb%3Fc%23d/events?after=e.1&")

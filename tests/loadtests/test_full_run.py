@@ -260,6 +260,7 @@ def test_a_run_is_not_resumed_by_other_code_or_on_another_machine(tmp_path: Path
         ("servers/core/stores/postgres.sql", True),
         ("servers/demo/lane.py", False),
         ("clients/terminal.py", False),
+        ("clients/web/node_modules/package/index.mjs", False),
         ("loadtests/reports/report.py", False),
     ],
 )

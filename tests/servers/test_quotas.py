@@ -86,6 +86,18 @@ async def entrance(store: Store, clock: FakeClock) -> AsyncIterator[Entrance]:
     await api.close()
 
 
+@pytest.mark.parametrize("server", ["app", "front"])
+async def test_a_scheme_may_be_in_lower_case_and_upkeep_counts_as_no_send(entrance: Entrance, server: str) -> None:
+    app: Starlette = getattr(entrance, server)
+    body = {"name": "Ada", "connection": "window"}
+    paths = ("/login", *(f"/rooms/room/{command}" for command in ("join", "heartbeat", "leave")))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+        token = (await http.post("/login", json=body)).json()["token"]
+        headers = {"Authorization": f"bearer {token}"}
+        assert [(await http.post(path, json=body, headers=headers)).status_code for path in paths] == [200] * 4
+    assert app.state.counters.requests == {"send": 0, "receive": 0, "upkeep": 5}
+
+
 async def test_the_users_of_one_network_have_a_share_of_the_rooms(entrance: Entrance, clock: FakeClock) -> None:
     enter = entrance.enter
     for address in ("198.51.100.1", "2001:db8::1", "2001:db8:0:1::"):
