@@ -1,8 +1,7 @@
 """What the link, compression and better polling change: counts and bytes under the same load, side by side.
 
-Reads the run that was chosen if it has the scenario, or else `results/link_interim/`: short runs on a busy machine,
-whose counts and bytes are exact. Leaves out latencies, except for a poller's own waiting, which takes seconds, and CPU
-times, except for the ratio of two transports within a repeat.
+Reads the run that was chosen, or the reference if that one lacks the scenario. Leaves out latencies, except for a
+poller's own waiting, which takes seconds, and CPU times, except for the ratio of two transports within a repeat.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,10 +14,9 @@ import pandas as pd
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import SHORT, activity_per_s, cpu_ratio, latency_ms, paid
 from notebooks.analysis.prices import BYTES, EMPTY, REQUESTS
-from notebooks.analysis.runs import ROOT, Run, chosen_folder, loads, points
+from notebooks.analysis.runs import REFERENCE, ROOT, BrokenRun, Run, chosen_folder, points
 from results import theory
 
-INTERIM = ROOT / "results" / "link_interim"
 RAW, LONG, STREAM, PUSHER = "raw_websocket", "long_polling", "server_sent_events", "pusher_adapter"
 Figure = Callable[[Run], float]
 
@@ -28,8 +26,10 @@ def points_of(scenario: str) -> dict[str, Run]:
 
     Of each transport it has only the repeats that are valid at every point: each repeat has its own schedule.
     """
-    is_measured = any(name == scenario for name, _ in loads(chosen_folder()))
-    runs = points(chosen_folder() if is_measured else INTERIM / scenario, scenario)
+    try:
+        runs = points(chosen_folder(), scenario)
+    except BrokenRun:
+        runs = points(ROOT / REFERENCE, scenario)
     indexed = {point: run.cells.set_index(["transport", "repeat"], drop=False) for point, run in runs.items()}
     common = reduce(pd.MultiIndex.intersection, (cells.index for cells in indexed.values()))
     return {point: replace(run, cells=indexed[point].loc[common].reset_index(drop=True)) for point, run in runs.items()}

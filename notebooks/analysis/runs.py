@@ -122,7 +122,12 @@ def chosen(scenario: str | None = None, point: str | None = None) -> Run:
 
 
 def points(folder: Path, scenario: str) -> dict[str, Run]:
-    """Load every load of a scenario that has a valid cell, by its point; raise BrokenRun when there is none."""
+    """Load every load of a scenario that has a valid cell, by its point; raise BrokenRun when there is none.
+
+    A run that lacks the scenario may have a folder with a run of that scenario alone.
+    """
+    if (folder / scenario / CELLS_FILE).is_file():
+        folder = folder / scenario
     found: dict[str, Run] = {}
     for point in [point for name, point in loads(folder) if name == scenario]:
         with suppress(BrokenRun):

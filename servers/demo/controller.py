@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
-from servers.demo.counts import INTERIM_RUN, REFERENCE_RUN, request_bytes
+from servers.demo.counts import LINK_RUN, request_bytes
 from servers.demo.lane import Lane
 from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
 from servers.demo.window import Window
@@ -101,7 +101,7 @@ class DemoController:
         window.set_network(delay_s=0.0, is_cut=False)
         lanes = [await _connected(window, lane) for lane in self._lanes_on()]
         additions = {slug: lane.label for slug, lane in self._lanes.items() if lane.transport.is_addition}
-        measured = request_bytes(REFERENCE_RUN) or request_bytes(INTERIM_RUN)
+        measured = request_bytes(LINK_RUN)
         return OpenedWindow(key, window.name, lanes, self._absent, additions, measured)
 
     async def enable_lane(self, slug: str, on: bool) -> None:

@@ -11,8 +11,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 RESULTS = Path(__file__).parents[2] / "results"
-REFERENCE_RUN = RESULTS / "reference"
-INTERIM_RUN = RESULTS / "link_interim" / "link"
+LINK_RUN = RESULTS / "reference" / "link"
 
 
 class Counts(Struct, frozen=True):

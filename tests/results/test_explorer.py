@@ -22,7 +22,7 @@ from results.explorer import REFERENCE, WEB, constants, page
 from results.schema import CELLS_FILE, EXPLORER_FILE, MANIFEST
 
 COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
-LINK_RUN = REFERENCE.parent / "link_interim" / "link"
+LINK_RUN = REFERENCE / "link"
 RUN = """
 import { readFileSync } from "node:fs";
 const [module, calls] = JSON.parse(readFileSync(0, "utf8"));

@@ -14,7 +14,7 @@ from notebooks.analysis import wording
 from notebooks.analysis.comparisons import distance_median_ms, latency_ms
 from notebooks.analysis.figures.curves import Curve
 from notebooks.analysis.quantiles import Interval, interval
-from notebooks.analysis.runs import Run, load, loads, points
+from notebooks.analysis.runs import Run, load, points
 from results.costs.deployments import ADAPTER, SOCKETS, Measured, pusher_and_serverless
 from results.costs.metering import Activity, pusher_messages
 from results.costs.plans import Prices
@@ -107,10 +107,9 @@ def users_within(
 
 
 def presence_per_minute(folder: Path, column: str) -> dict[str, float]:
-    """Return a count per user and minute, by what keeps users online, from the run or from another in its folder."""
-    is_measured = any(scenario == PRESENCE_BY for scenario, _ in loads(folder))
+    """Return a count per user and minute, by what keeps users online."""
     counts = {}
-    for name, run in points(folder if is_measured else folder / PRESENCE_BY, PRESENCE_BY).items():
+    for name, run in points(folder, PRESENCE_BY).items():
         cells = run.cells_of(ADAPTER)
         counts[name] = float(60 * cells[column].sum() / (cells["users"] * cells["measured_s"]).sum())
     return counts
