@@ -7,7 +7,7 @@
 # keep connections open, you can rent a service that does. The chart shows the whole argument:
 
 # %%
-from notebooks.analysis import wording
+from notebooks.analysis import headlines, wording
 from notebooks.analysis.figures import overview
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.quantiles import latency
@@ -21,7 +21,7 @@ medians_ms = {slug: latency(run, slug).p50.value for slug in run.slugs}
 pushed = [ms for slug, ms in medians_ms.items() if slug != "short_polling"]
 assert max(pushed) < 10, "the answer above says: a few milliseconds"
 assert medians_ms["short_polling"] > 100
-wording.Prose(f"{wording.latency_finding(run)} ({wording.evidence(run)}).")
+wording.Prose(f"{headlines.latency_finding(run)} ({headlines.evidence(run)}).")
 
 # %% [markdown]
 # ## What the source document argues

@@ -8,7 +8,7 @@
 # its transit time to each. The figures of this run:
 
 # %%
-from notebooks.analysis import wording
+from notebooks.analysis import headlines, wording
 from notebooks.analysis.quantiles import HOW_TO_READ, ks_distance, latencies, latency, share_near_mean, table
 from notebooks.analysis.runs import chosen
 from results import theory
@@ -16,7 +16,7 @@ from results import theory
 run = chosen()
 interval_s = run.setting("poll_interval_s")
 wording.Prose(
-    f"A poll every **{interval_s:g} s**. {wording.latency_finding(run)} ({wording.evidence(run)}). {HOW_TO_READ}"
+    f"A poll every **{interval_s:g} s**. {headlines.latency_finding(run)} ({headlines.evidence(run)}). {HOW_TO_READ}"
 )
 
 # %% [markdown]
@@ -143,7 +143,7 @@ panels = [
     curves.Panel("median of all", "one-way delay, ms", all_lines, wording.duration),
 ]
 far = chosen("distance", "100 ms away")
-measure = f"Pale bands: two transits. Thin bars: lowest and highest repeat. At 100 ms: {wording.evidence(far)}"
+measure = f"Pale bands: two transits. Thin bars: lowest and highest repeat. At 100 ms: {headlines.evidence(far)}"
 picture(curves.draw, curves.on_one_scale(panels), title, measure)
 
 # %%

@@ -7,14 +7,14 @@
 # when it is seen; by all other transports it comes at once, and is true.
 
 # %%
-from notebooks.analysis import comparisons, wording
+from notebooks.analysis import comparisons, headlines, wording
 from notebooks.analysis.figures import signals
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import chosen
 from results import theory
 
 run, five = chosen("signals"), chosen("presence_poll")
-print(f"{run.scenario}: {wording.evidence(run)}\n{five.scenario}: {wording.evidence(five)}")
+print(f"{run.scenario}: {headlines.evidence(run)}\n{five.scenario}: {headlines.evidence(five)}")
 
 # %%
 SIGNALS = (
@@ -35,7 +35,7 @@ wording.Prose(
 # %%
 title = "Pushed news is true when it is seen; polled news is sometimes out of date"
 measure = "From sent to seen: median (ring) to p95; n: the deliveries of a kind, by all transports, in "
-measure += f"{wording.counted(run.repeats, 'repeat')}; {wording.resolution_note(run)}"
+measure += f"{wording.counted(run.repeats, 'repeat')}; {headlines.resolution_note(run)}"
 picture(signals.draw, run, SIGNALS, title, measure)
 
 # %% [markdown]

@@ -40,7 +40,7 @@ print(", ".join(f"{h2.label_of(slug)}: {part:.0%} of the bytes in the clear" for
 
 # %%
 print("Connections of each user:")
-link.by_transport(links, lambda run, slug: link.each(run, slug, "connections", "users"))
+link.by_transport(links, lambda run, slug: link.ratio(run, slug, "connections", "users"))
 
 # %% [markdown]
 # ## Which sentences of the earlier notebooks hold
@@ -90,7 +90,7 @@ link.by_transport(ends, link.bytes_each)
 
 # %%
 print("CPU time of nginx for each message delivered, in µs, beside which the server has its own:")
-link.by_transport(ends, lambda run, slug: 1e6 * link.each(run, slug, "proxy_cpu_s"))
+link.by_transport(ends, lambda run, slug: 1e6 * link.ratio(run, slug, "proxy_cpu_s"))
 
 # %% [markdown]
 # ## Compression
@@ -112,7 +112,7 @@ link.by_transport(packed, link.bytes_each)
 
 # %%
 print("CPU time of the server for each message delivered, in µs:")
-link.by_transport(packed, lambda run, slug: 1e6 * link.each(run, slug, "api_cpu_s"))
+link.by_transport(packed, lambda run, slug: 1e6 * link.ratio(run, slug, "api_cpu_s"))
 
 # %%
 memory = {slug: [link.memory_kb(run, slug) for run in (long, long_packed)] for slug in (link.RAW, link.STREAM)}
@@ -133,7 +133,7 @@ print(", ".join(f"{long.label_of(slug)}: {more:,.0f} kB more for each user" for 
 ways = link.points_of("better_polling")
 usual, conditional, backing_off, together, parted = ways.values()
 assert not any(remarks_on(run, SHORT) for run in ways.values()), "within three standard errors of theory"
-asked = [link.each(run, SHORT, "requests_receive", "measured_s") for run in (usual, backing_off)]
+asked = [link.ratio(run, SHORT, "requests_receive", "measured_s") for run in (usual, backing_off)]
 assert asked[1] < 0.7 * asked[0]
 assert comparisons.latency_ms(backing_off, SHORT, 50).value > 1.3 * comparisons.latency_ms(usual, SHORT, 50).value
 assert together.cells["peak_requests"].min() > 0.8 * 100 > 0.5 * 100 > parted.cells["peak_requests"].max()
@@ -141,7 +141,7 @@ link.side_by_side(ways, link.POLLING)
 
 # %%
 saved = 1 - link.beside(conditional, usual, SHORT)
-up = [link.each(run, SHORT, "up_bytes") for run in (usual, conditional)]
-assert link.each(usual, SHORT, "down_bytes") < up[0] < up[1], "the request is most of a poll, and gets longer"
+up = [link.ratio(run, SHORT, "up_bytes") for run in (usual, conditional)]
+assert link.ratio(usual, SHORT, "down_bytes") < up[0] < up[1], "the request is most of a poll, and gets longer"
 assert 0 < saved < 0.1, "the body that is left out is a small part of a poll"
 wording.Prose(f"Conditional requests save **{saved:.0%}** of the bytes, in the clear and with a browser's headers.")

@@ -35,7 +35,7 @@ def points_of(scenario: str) -> dict[str, Run]:
     return {point: replace(run, cells=indexed[point].loc[common].reset_index(drop=True)) for point, run in runs.items()}
 
 
-def each(run: Run, slug: str, column: str, per: str = "delivered") -> float:
+def ratio(run: Run, slug: str, column: str, per: str = "delivered") -> float:
     """Return a column divided by another, as the median over the repeats."""
     cells = run.cells_of(slug)
     return float((cells[column] / cells[per]).median())
@@ -123,7 +123,7 @@ def _pauses(run: Run) -> list[theory.Pause]:
 SENTENCES = (
     Sentence(
         "01: a request carries more than 600 bytes of headers",
-        lambda run: each(run, SHORT, "up_bytes") / paid(run, SHORT, REQUESTS).value, "bytes up", least=600,
+        lambda run: ratio(run, SHORT, "up_bytes") / paid(run, SHORT, REQUESTS).value, "bytes up", least=600,
     ),
     Sentence(
         "01: a message by polling takes half as many bytes again as one on an open connection, or more",
@@ -131,7 +131,7 @@ SENTENCES = (
     ),
     Sentence(
         "01, 02: who waits for a response needs a second connection to send; 07: so six tabs block a browser",
-        lambda run: min(each(run, slug, "connections", "users") for slug in (LONG, STREAM)), "per user", least=1.5,
+        lambda run: min(ratio(run, slug, "connections", "users") for slug in (LONG, STREAM)), "per user", least=1.5,
     ),
     Sentence("02: half of the polled messages wait for half the interval", lambda run: _waits(run, 50), "of it",
         0.45, 0.55),
@@ -144,15 +144,15 @@ SENTENCES = (
     Sentence("03: the share of empty polls is exp(-lambda T)", _empties_beside_theory, "points beside it", most=8),
     Sentence(
         "03: a pushed message needs no request of its reader",
-        lambda run: each(run, RAW, "requests_receive") + each(run, STREAM, "requests_receive"), "requests", most=0,
+        lambda run: ratio(run, RAW, "requests_receive") + ratio(run, STREAM, "requests_receive"), "requests", most=0,
     ),
     Sentence(
         "06: each message through Pusher costs one request of the API, and a publish",
-        lambda run: each(run, PUSHER, "requests_send", "messages"), "requests", 1, 1,
+        lambda run: ratio(run, PUSHER, "requests_send", "messages"), "requests", 1, 1,
     ),
     Sentence("07: a delivery by long polling or Pusher costs more CPU than on an open connection", _cpu_beside_open,
         "times at least", least=1),
-    Sentence("07: a WebSocket user has two connections", lambda run: each(run, RAW, "connections", "users"), "each",
+    Sentence("07: a WebSocket user has two connections", lambda run: ratio(run, RAW, "connections", "users"), "each",
         2, 2),
     Sentence("09: a polled message waits more than ten times as long as any pushed one", _beside_pushed, "times",
         least=10),
@@ -160,14 +160,14 @@ SENTENCES = (
 
 HANDSHAKES: Mapping[str, Figure] = {
     "bytes of a delivery": lambda run: bytes_each(run, SHORT),
-    "full handshakes of a user": lambda run: each(run, SHORT, "tls_full_handshakes", "users"),
+    "full handshakes of a user": lambda run: ratio(run, SHORT, "tls_full_handshakes", "users"),
     "bytes of one": lambda run: float(run.cells["tls_full_bytes"].median()),
-    "resumed handshakes of a user": lambda run: each(run, SHORT, "tls_resumed_handshakes", "users"),
+    "resumed handshakes of a user": lambda run: ratio(run, SHORT, "tls_resumed_handshakes", "users"),
     "bytes of one, resumed": lambda run: float(run.cells["tls_resumed_bytes"].median()),
 }
 
 POLLING: Mapping[str, Figure] = {
-    "requests of a user a minute": lambda run: 60 * each(run, SHORT, "requests_receive", "measured_s") / _users(run),
+    "requests of a user a minute": lambda run: 60 * ratio(run, SHORT, "requests_receive", "measured_s") / _users(run),
     "the same by theory": lambda run: 60 * theory.back_off_requests_per_s(_pauses(run), 0.0),
     "bytes a delivery": lambda run: bytes_each(run, SHORT),
     "half of the messages within, s": lambda run: latency_ms(run, SHORT, 50).value / 1000,
@@ -178,4 +178,4 @@ POLLING: Mapping[str, Figure] = {
 
 def memory_kb(run: Run, slug: str) -> float:
     """Return the server's memory for each user, all that it has divided by them, in kB."""
-    return each(run, slug, "api_rss_bytes", "users") / 1000
+    return ratio(run, slug, "api_rss_bytes", "users") / 1000

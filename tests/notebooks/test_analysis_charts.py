@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from loadtests.experiments.bench.findings import BenchFinding, Growth
-from notebooks.analysis import wording
+from notebooks.analysis import headlines, wording
 from notebooks.analysis.__main__ import CHARTS, app
 from notebooks.analysis.figures import latency as latency_chart
 from notebooks.analysis.figures import overview, price
@@ -66,18 +66,18 @@ def test_the_headline_names_the_median_of_each_transport(tmp_path: Path) -> None
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"], push_s={"raw_websocket": 0.5})))
     raw, long = (wording.duration(latency(run, slug).p50.value) for slug in ("raw_websocket", "long_polling"))
     expected = f"Half of all messages are seen within {raw} by raw WebSocket, {long} by long polling"
-    assert wording.latency_finding(run) == expected
+    assert headlines.latency_finding(run) == expected
 
 
 def test_the_headlines_of_one_transport_name_it_and_its_price(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["pusher_adapter"])))
-    assert wording.latency_finding(run).endswith(" by Pusher adapter (local stand-in)")
-    assert wording.price_finding(run) == "Each delivery costs 0.2 HTTP requests"
+    assert headlines.latency_finding(run).endswith(" by Pusher adapter (local stand-in)")
+    assert headlines.price_finding(run) == "Each delivery costs 0.2 HTTP requests"
 
 
 def test_medians_that_differ_less_than_the_generators_error_are_one_figure(tmp_path: Path) -> None:
     run = load(write(tmp_path, SyntheticRun(slugs=["long_polling", "raw_websocket"])))
-    assert wording.latency_finding(run).endswith(" by both transports")
+    assert headlines.latency_finding(run).endswith(" by both transports")
     run = load(write(tmp_path, SyntheticRun(push_s={"raw_websocket": 0.0041, "pusher_adapter": 0.009})))
     medians = medians_ms(run)
     (shared_ms,) = {medians[slug] for slug in ("long_polling", "raw_websocket", "server_sent_events")}
@@ -89,11 +89,11 @@ def test_the_evidence_counts_what_was_left_out_and_names_the_deployment(tmp_path
     verdicts = {("long_polling", 0): "void", ("raw_websocket", 0): "suspect"}
     slugs = ["long_polling", "raw_websocket", "pusher_adapter"]
     run = load(write(tmp_path, SyntheticRun(slugs=slugs, users=5, messages=40, verdicts=verdicts)))
-    assert wording.evidence(run) == (
+    assert headlines.evidence(run) == (
         "400 deliveries of 40 messages, the same on 2 transports, 1 suspect cell, 1 void cell left out"
     )
     run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"], deployment="single-server")))
-    assert wording.evidence(run) == "200 deliveries of 40 messages, on single-server"
+    assert headlines.evidence(run) == "200 deliveries of 40 messages, on single-server"
 
 
 def test_a_number_and_its_unit_stay_on_one_line_of_a_caption() -> None:

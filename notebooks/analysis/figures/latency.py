@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from notebooks.analysis import wording
+from notebooks.analysis import headlines, wording
 from notebooks.analysis.figures.marks import ms_axis, ticks
 from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, WIDTH_IN, Placing, annotate, sheet, tint
 from notebooks.analysis.quantiles import Latency, latency
@@ -38,8 +38,8 @@ def draw(run: Run) -> Figure:
     rows = ceil(len(run.slugs) / columns)
     height_in = rows * (HEADER_IN + PANEL_IN + FOOTER_IN) + (TOP_IN + BOTTOM_IN)
     measure = "Share of deliveries that were seen within a time, counted from when the message was due to be sent"
-    subtitle = f"{measure}\n{wording.evidence(run)}; {wording.resolution_note(run)}"
-    figure, top_in = sheet(height_in, wording.latency_finding(run), subtitle)
+    subtitle = f"{measure}\n{headlines.evidence(run)}; {headlines.resolution_note(run)}"
+    figure, top_in = sheet(height_in, headlines.latency_finding(run), subtitle)
     width_in = (WIDTH_IN - LEFT_IN - MARGIN_IN - GAP_IN * (columns - 1)) / columns
     limits = _limits(run)
     for index, slug in enumerate(run.slugs):

@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from notebooks.analysis import wording
+from notebooks.analysis import headlines, wording
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, sheet
 from notebooks.analysis.prices import EMPTY, REQUESTS, price
 from notebooks.analysis.quantiles import latencies, latency, medians_ms
@@ -44,8 +44,8 @@ def draw(run: Run) -> Figure:
     """Return the overview of a run: a lane for each of its transports."""
     shown_s = _shown_s(run)
     height_in = HEADER_IN + LANE_IN * len(run.slugs) + FOOTER_IN
-    subtitle = f"{_what_is_shown(run, shown_s)}\n{wording.evidence(run)}"
-    figure, top_in = sheet(height_in, wording.latency_finding(run), subtitle)
+    subtitle = f"{_what_is_shown(run, shown_s)}\n{headlines.evidence(run)}"
+    figure, top_in = sheet(height_in, headlines.latency_finding(run), subtitle)
     place = Placing(figure)
     for left_in, heading in COLUMNS.items():
         place.text(left_in, top_in + 0.2, heading, color=GREY)

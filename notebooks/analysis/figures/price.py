@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from notebooks.analysis import wording
+from notebooks.analysis import headlines, wording
 from notebooks.analysis.figures.marks import PART_TINT, bar_rows, legend, stacked_bar, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, annotate, sheet, tint
 from notebooks.analysis.prices import MEASURES, Measure, Price, is_uncounted, price, remarks_on
@@ -33,9 +33,9 @@ def draw(run: Run) -> Figure:
     """Return the price chart of a run: a column for each measure, a row for each transport."""
     rows_in = ROW_IN * len(run.slugs)
     remarked = [slug for slug in run.slugs if remarks_on(run, slug)]
-    subtitle = f"Requests, empty answers, bytes and server CPU, from exact counts\n{wording.evidence(run)}"
+    subtitle = f"Requests, empty answers, bytes and server CPU, from exact counts\n{headlines.evidence(run)}"
     height_in = HEADER_IN + rows_in + FOOTER_IN + (REMARK_IN if remarked else 0.0)
-    figure, top_in = sheet(height_in, wording.price_finding(run), subtitle)
+    figure, top_in = sheet(height_in, headlines.price_finding(run), subtitle)
     place = Placing(figure)
     bars_in = top_in + HEADER_IN
     width_in = (WIDTH_IN - NAMES_IN - MARGIN_IN) / len(MEASURES) - GAP_IN
