@@ -27,15 +27,17 @@ def charts(
 ) -> None:
     """Draw every chart of a run into its folder, and the explorer; print their paths, one a line."""
     # pandas and matplotlib take seconds to import: not for --help
-    from notebooks.analysis.figures.style import picture
+    from notebooks.analysis.figures.style import WIDTH_IN, drawn
     from notebooks.analysis.runs import BrokenRun, load
 
     try:
         loaded = load(run)
         draws = [import_module(f"notebooks.analysis.figures.{name}").draw for name in CHARTS]
         with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:  # which have imported all of this
-            for name, chart in zip(CHARTS, pool.map(picture, draws, repeat(loaded)), strict=True):
-                print(chart.save(run / f"{name}.png"))
+            for name, (png, _) in zip(CHARTS, pool.map(drawn, repeat(WIDTH_IN), draws, repeat(loaded)), strict=True):
+                path = run / f"{name}.png"
+                path.write_bytes(png)
+                print(path)
     except BrokenRun as error:
         raise typer.BadParameter(str(error)) from error
     explore(run)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from notebooks.analysis.figures.style import DPI, NARROW_IN
 from notebooks.execute import sources
 from notebooks.publish import publish
 from results import theory
@@ -193,6 +194,8 @@ def test_every_page_of_the_site_fits_a_phone_with_its_navigation_folded(browser:
     for path in publish(tmp_path)[:-1]:
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path.name
+        widths = page.evaluate("Array.from(document.querySelectorAll('picture img'), (img) => img.naturalWidth)")
+        assert all(width == NARROW_IN * DPI for width in widths), path.name
         assert page.locator("nav").bounding_box()["height"] < 50  # type: ignore[index]
     assert page.locator("nav a:visible").all_inner_texts() == ["Your own numbers"]
     page.locator("nav summary").click()

@@ -1,4 +1,4 @@
-"""Measured points with their intervals, over what theory predicts, in one panel or several side by side.
+"""Measured points with their intervals, over what theory predicts, in one panel or several.
 
 A point is the median over the repeats, a thin bar its interval; theory is a wide pale band in the same colour. A ring
 marks a load that was too much. On a logarithmic axis curves with bars are moved a little to the side.
@@ -6,6 +6,7 @@ marks a load that was too much. On a logarithmic axis curves with bars are moved
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from matplotlib.typing import ColorType
 
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import heights_of, ticks
-from notebooks.analysis.figures.style import MARGIN_IN, WIDTH_IN, Placing, sheet, tint
+from notebooks.analysis.figures.style import MARGIN_IN, Placing, is_narrow, sheet, tint, width_in
 from notebooks.analysis.quantiles import Interval
 
 PANEL_IN = 2.5
@@ -25,7 +26,7 @@ LEFT_IN = 0.7
 RIGHT_IN = 1.25
 NAME_IN = 0.16
 NAME_GAP = 0.025  # of the axes' width
-TICKS_APART = 1.3  # at least, on a logarithmic axis
+TICKS_APART_IN = 0.16  # at least, on a logarithmic axis
 BARS_APART_IN = 0.025
 CROSS_STEP = 0.07  # of the axes' height
 
@@ -74,15 +75,17 @@ def on_one_scale(panels: Sequence[Panel]) -> list[Panel]:
 
 
 def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
-    """Return the panels side by side under one headline."""
-    figure, top_in = sheet(HEADER_IN + PANEL_IN + FOOTER_IN, title, subtitle)
-    each_in = (WIDTH_IN - MARGIN_IN) / len(panels)
+    """Return the panels side by side under one headline, or below one another on a narrow chart."""
+    columns = 1 if is_narrow() else len(panels)
+    row_in = HEADER_IN + PANEL_IN + FOOTER_IN
+    figure, top_in = sheet(row_in * ceil(len(panels) / columns), title, subtitle)
+    each_in = (width_in() - MARGIN_IN) / columns
     for index, panel in enumerate(panels):
-        left_in = LEFT_IN + index * each_in
+        row, column = divmod(index, columns)
+        left_in, panel_in = LEFT_IN + column * each_in, top_in + row * row_in
         place = Placing(figure)
-        place.text(left_in, top_in + 0.18, panel.title, weight="bold")
-        width_in = each_in - LEFT_IN - RIGHT_IN + MARGIN_IN
-        axes = place.axes(left_in, top_in + HEADER_IN, width_in, PANEL_IN)
+        place.text(left_in, panel_in + 0.18, panel.title, weight="bold")
+        axes = place.axes(left_in, panel_in + HEADER_IN, each_in - LEFT_IN - RIGHT_IN + MARGIN_IN, PANEL_IN)
         _frame(axes, panel)
         has_bars = any(point.low < point.high for curve in panel.curves for point in curve.points)
         apart_in = BARS_APART_IN if panel.log_x and has_bars else 0.0
@@ -105,8 +108,7 @@ def _frame(axes: Axes, panel: Panel) -> None:
     else:
         margin = 0.04 * (max(xs) - min(xs)) or 1.0
         axes.set_xlim(min(xs) - margin, max(xs) + margin)
-    apart = [x for index, x in enumerate(xs) if not panel.log_x or index == 0 or x > TICKS_APART * xs[index - 1]]
-    ticks(axes.xaxis, apart, wording.amount)
+    ticks(axes.xaxis, _apart(axes, xs), wording.amount)
     axes.tick_params(axis="x", labelsize=7.5)
     if panel.linear_y:
         axes.set_yscale("symlog", linthresh=panel.linear_y)
@@ -121,6 +123,19 @@ def _frame(axes: Axes, panel: Panel) -> None:
     else:
         axes.set_ylim(0, max(ys) * 1.08)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: panel.y_format(y)))
+
+
+def _apart(axes: Axes, xs: Sequence[float]) -> list[float]:
+    """Return those ascending values whose ticks are far enough from the one before to be read."""
+    to_in = axes.transData - axes.figure.dpi_scale_trans
+    found: list[float] = []
+    last_in = float("-inf")
+    for x in xs:
+        at_in = float(to_in.transform((x, 1.0))[0])
+        if at_in - last_in >= TICKS_APART_IN:
+            found.append(x)
+            last_in = at_in
+    return found
 
 
 def _ys(panel: Panel) -> list[float]:

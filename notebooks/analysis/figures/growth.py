@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.marks import ticks
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, annotate, sheet
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, Placing, annotate, sheet, width_in
 from notebooks.analysis.wording import amount
 
 COLUMNS = 2
@@ -50,13 +50,13 @@ def draw(bench: Path) -> Figure:
     subtitle = "One run; each figure is for one unit of work, and the sizes are on a logarithmic axis"
     figure, top_in = sheet(lines * height_in + MARGIN_IN, headline(rows), subtitle)
     place = Placing(figure)
-    width_in = (WIDTH_IN - MARGIN_IN) / COLUMNS
+    panel_width_in = (width_in() - MARGIN_IN) / COLUMNS
     for index, (grows_with, panel) in enumerate(panels):
         row, column = divmod(index, COLUMNS)
-        left_in, panel_in = MARGIN_IN + column * width_in, top_in + row * height_in
+        left_in, panel_in = MARGIN_IN + column * panel_width_in, top_in + row * height_in
         place.text(left_in, panel_in + 0.17, str(grows_with).capitalize(), weight="bold")
         place.text(left_in, panel_in + 0.34, f"{panel['unit'].iloc[0]} {panel['note'].iloc[0]}", color=GREY, size=7.5)
-        axes = place.axes(left_in + LEFT_IN, panel_in + HEADER_IN, width_in - 2 * LEFT_IN, PANEL_IN)
+        axes = place.axes(left_in + LEFT_IN, panel_in + HEADER_IN, panel_width_in - 2 * LEFT_IN, PANEL_IN)
         axes.set_xscale("log")
         ticks(axes.xaxis, list(panel["size"]), lambda size: f"{size:,.0f}")
         axes.set_yticks([])

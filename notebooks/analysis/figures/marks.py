@@ -10,10 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, tint
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, tint, width_in
 from servers import transports
 
 PART_TINT = 0.45
+MARK_IN = 0.25
+LEGEND_LINE_IN = 0.22
+CHARACTER_IN = 0.058  # about how wide a character of a legend is
 SPREAD_ROUNDS = 50  # a move may bring the next pair too close, so one round is not enough
 
 
@@ -62,18 +65,37 @@ def grid_of_rows(axes: Axes) -> None:
     axes.grid(axis="x")
 
 
-def legend(place: Placing, top_in: float, height_in: float, meanings: Mapping[Any, str]) -> Axes:
-    """Write a legend across the page; return its axes, 0 to 100 wide, in which the caller draws each mark, in grey.
+Legend = Mapping[str, Callable[[Axes], object]]
+"""What each mark of a chart means, and what draws it, in grey, on axes from 0 to 1 across and from -1 to 1 upwards."""
 
-    meanings: the explanation of each mark, by the x at which the text begins.
-    """
-    axes = place.axes(MARGIN_IN, top_in, WIDTH_IN - 2 * MARGIN_IN, height_in)
-    axes.set_xlim(0, 100)
-    axes.set_ylim(-1, 1)
-    axes.axis("off")
-    for left, meaning in meanings.items():
-        axes.text(left, 0, meaning, va="center", color=GREY, size=7.5)
-    return axes
+
+def legend(place: Placing, top_in: float, marks: Legend) -> None:
+    """Write a legend, on as many lines as it needs."""
+    for (left_in, line), (meaning, draw) in zip(_places(marks), marks.items(), strict=True):
+        axes = place.axes(left_in, top_in + line * LEGEND_LINE_IN, MARK_IN, LEGEND_LINE_IN - 0.06)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(-1, 1)
+        axes.axis("off")
+        draw(axes)
+        axes.text(1.3, 0, meaning, va="center", color=GREY, size=7.5)
+
+
+def legend_in(marks: Legend) -> float:
+    """Return the height of a legend in inches."""
+    return LEGEND_LINE_IN * (1 + max(line for _, line in _places(marks)))
+
+
+def _places(marks: Legend) -> list[tuple[float, int]]:
+    """Return where each mark begins: inches from the left, and the line, counted from 0."""
+    places: list[tuple[float, int]] = []
+    left_in, line = MARGIN_IN, 0
+    for meaning in marks:
+        entry_in = 1.3 * MARK_IN + CHARACTER_IN * len(meaning)
+        if places and left_in + entry_in > width_in() - MARGIN_IN:
+            left_in, line = MARGIN_IN, line + 1
+        places.append((left_in, line))
+        left_in += entry_in + MARK_IN
+    return places
 
 
 def heights_of(axes: Axes, ends: Sequence[tuple[float, float]], gap: float) -> list[float]:

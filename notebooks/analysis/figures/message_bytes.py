@@ -9,14 +9,23 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, WIDTH_IN, Placing, annotate, sheet, tint
+from notebooks.analysis.figures.style import (
+    GREY,
+    INK,
+    MARGIN_IN,
+    RULE,
+    Placing,
+    annotate,
+    is_narrow,
+    sheet,
+    tint,
+    width_in,
+)
 from notebooks.analysis.wire.captures import CONTENT, WireMessage
 from notebooks.analysis.wire.labels import Exchange
 from servers import transports
 
 BAR_IN = 0.26
-GROUP_IN = 0.52
-NAMES_IN = 1.75
 FOOTER_IN = 0.3
 STRENGTH = {
     "first line": 0.55,
@@ -26,12 +35,15 @@ STRENGTH = {
     "chunk size": 0.55,
     "chunk end": 0.3,
 }
-WIDE_ENOUGH = 0.05  # of the axis, for a word inside
+NUMBER_IN = 0.3  # a part that is wider has its size inside
+WORDS_IN = 0.9  # and one that is as wide as this, its name too
 
 
 def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
     """Return the chart of these exchanges, one group of bars each."""
-    height_in = sum(GROUP_IN + BAR_IN * len(exchange.messages) for exchange in exchanges) + FOOTER_IN
+    names_in, header_in = (1.2, 0.4) if is_narrow() else (1.75, 0.24)
+    group_in = header_in + 0.28
+    height_in = sum(group_in + BAR_IN * len(exchange.messages) for exchange in exchanges) + FOOTER_IN
     figure, top_in = sheet(height_in, title, subtitle)
     longest = max(message.size for exchange in exchanges for message in exchange.messages) * 1.12
     place = Placing(figure)
@@ -40,14 +52,15 @@ def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
         transport = transports.find(exchange.slug)
         place.text(MARGIN_IN, at_in, transport.label, color=transport.colour, weight="bold", size=9.5)
         text = f"{exchange.size:,} bytes, of which {exchange.content_bytes:,} are content"
-        place.text(NAMES_IN, at_in + 0.02, text, color=GREY)
+        place.text(MARGIN_IN if is_narrow() else names_in, at_in + header_in - 0.22, text, color=GREY)
         for row, message in enumerate(exchange.messages):
-            bar_in = at_in + 0.24 + row * BAR_IN
+            bar_in = at_in + header_in + row * BAR_IN
             middle_in = bar_in + BAR_IN / 2
-            place.text(NAMES_IN - 0.1, middle_in, name_of(message), color=GREY, size=7.5, ha="right", va="center")
-            axes = place.axes(NAMES_IN, bar_in, WIDTH_IN - NAMES_IN - MARGIN_IN, BAR_IN)
-            _bar(axes, message, longest, transport.colour)
-        at_in += GROUP_IN + BAR_IN * len(exchange.messages)
+            place.text(names_in - 0.1, middle_in, name_of(message), color=GREY, size=7.5, ha="right", va="center")
+            bars_width_in = width_in() - names_in - MARGIN_IN
+            axes = place.axes(names_in, bar_in, bars_width_in, BAR_IN)
+            _bar(axes, message, longest, bars_width_in / longest, transport.colour)
+        at_in += group_in + BAR_IN * len(exchange.messages)
     return figure
 
 
@@ -59,7 +72,7 @@ def name_of(message: WireMessage) -> str:
     return f"{to}{'event' if message.kind == 'chunk' else message.kind}"
 
 
-def _bar(axes: Axes, message: WireMessage, longest: float, colour: str) -> None:
+def _bar(axes: Axes, message: WireMessage, longest: float, byte_in: float, colour: str) -> None:
     axes.set_xlim(0, longest)
     axes.set_ylim(-0.5, 0.5)
     axes.axis("off")
@@ -69,9 +82,9 @@ def _bar(axes: Axes, message: WireMessage, longest: float, colour: str) -> None:
         is_content = part.name in CONTENT
         fill = colour if is_content else tint(colour, STRENGTH[part.name])
         axes.barh(0, width, left=left, height=0.72, color=fill, edgecolor="white", linewidth=0.6)
-        if width > WIDE_ENOUGH * longest:
+        if width * byte_in > NUMBER_IN:
             ink = "white" if is_content else INK
-            text = f"{part.name} {width}" if width > 3 * WIDE_ENOUGH * longest else str(width)
+            text = f"{part.name} {width}" if width * byte_in > WORDS_IN else str(width)
             axes.text(left + width / 2, 0, text, ha="center", va="center", size=7, color=ink)
         left += width
     annotate(axes, f"{message.size:,}", (left, 0), (4, 0), va="center", color=INK, size=7.5)

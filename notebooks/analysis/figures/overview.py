@@ -5,7 +5,7 @@ the moment when one client of the room saw it. Vertical lines are pushed message
 """
 
 import textwrap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,44 +15,56 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from notebooks.analysis import headlines, wording
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, sheet
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, is_narrow, sheet
 from notebooks.analysis.prices import EMPTY, REQUESTS, price
 from notebooks.analysis.quantiles import latencies, latency, medians_ms
 from notebooks.analysis.runs import Run
 from servers import transports
 
-LANE_IN = 0.98
 STRIP_IN = 0.56
 HEADER_IN = 0.5
 FOOTER_IN = 0.42
-STRIP_LEFT_IN = 2.0
-STRIP_WIDTH_IN = 3.6
 TIED = "equal, within\nthe error"
-LATENCY_LEFT_IN = 5.75
-REQUESTS_LEFT_IN = 6.95
-COLUMNS = {
-    MARGIN_IN: "Who waits",
-    STRIP_LEFT_IN: "From sent to seen",
-    LATENCY_LEFT_IN: "Half see it within",
-    REQUESTS_LEFT_IN: "Requests each",
-}
 MESSAGES_SHOWN = 8
 LINES_FULL = 60
 
 
+class Layout(NamedTuple):
+    """Where the parts of a lane are, in inches from its top left."""
+
+    lane_in: float
+    strip_left: float
+    strip_top: float
+    strip_width: float
+    latency_left: float
+    requests_left: float
+
+
+WIDE = Layout(0.98, strip_left=2.0, strip_top=0.05, strip_width=3.6, latency_left=5.75, requests_left=6.95)
+NARROW = Layout(1.55, strip_left=0.5, strip_top=0.75, strip_width=3.1, latency_left=1.75, requests_left=2.85)
+
+
 def draw(run: Run) -> Figure:
     """Return the overview of a run: a lane for each of its transports."""
+    layout = NARROW if is_narrow() else WIDE
     shown_s = _shown_s(run)
-    height_in = HEADER_IN + LANE_IN * len(run.slugs) + FOOTER_IN
+    height_in = HEADER_IN + layout.lane_in * len(run.slugs) + FOOTER_IN
     subtitle = f"{_what_is_shown(run, shown_s)}\n{headlines.evidence(run)}"
     figure, top_in = sheet(height_in, headlines.latency_finding(run), subtitle)
     place = Placing(figure)
-    for left_in, heading in COLUMNS.items():
+    headings = {
+        "Who waits": MARGIN_IN,
+        "Half see it within": layout.latency_left,
+        "Requests each": layout.requests_left,
+    }
+    if layout is WIDE:
+        headings["From sent to seen"] = layout.strip_left
+    for heading, left_in in headings.items():
         place.text(left_in, top_in + 0.2, heading, color=GREY)
     for row, slug in enumerate(run.slugs):
-        lane_in = top_in + HEADER_IN + row * LANE_IN
-        _lane_texts(place, lane_in, run, slug)
-        axes = place.axes(STRIP_LEFT_IN, lane_in + 0.05, STRIP_WIDTH_IN, STRIP_IN)
+        lane_in = top_in + HEADER_IN + row * layout.lane_in
+        _lane_texts(place, lane_in, layout, run, slug)
+        axes = place.axes(layout.strip_left, lane_in + layout.strip_top, layout.strip_width, STRIP_IN)
         _strip(axes, excerpt(run, slug, shown_s), shown_s, transports.find(slug).colour)
         _clock(axes, labelled=row == len(run.slugs) - 1)
     return figure
@@ -87,7 +99,7 @@ def _shown_s(run: Run) -> float:
     return float(np.ceil(min(wanted_s, run.cells["measured_s"].min())))
 
 
-def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
+def _lane_texts(place: Placing, top_in: float, layout: Layout, run: Run, slug: str) -> None:
     """Write the name and the figures of a lane."""
     transport = transports.find(slug)
     found = latency(run, slug)
@@ -97,20 +109,20 @@ def _lane_texts(place: Placing, top_in: float, run: Run, slug: str) -> None:
     place.text(MARGIN_IN, top_in, name, color=transport.colour, weight="bold", size=10)
     place.text(MARGIN_IN, top_in + 0.21, waits, color=GREY, linespacing=1.3)
     big = {"color": transport.colour, "weight": "bold", "size": 15}
-    place.text(LATENCY_LEFT_IN, top_in, wording.duration(medians_ms(run)[slug]), **big)
+    place.text(layout.latency_left, top_in, wording.duration(medians_ms(run)[slug]), **big)
     medians = list(medians_ms(run).values())
     tied = medians.count(medians_ms(run)[slug]) > 1
     if p95_ms := found.quantiles.get(0.95):
         below = TIED if tied else f"95 % in {wording.duration(p95_ms.value)}"
-        place.text(LATENCY_LEFT_IN, top_in + 0.34, below, color=GREY)
-    place.text(REQUESTS_LEFT_IN, top_in, wording.amount(requests.value) if requests else "", **big)
+        place.text(layout.latency_left, top_in + 0.34, below, color=GREY)
+    place.text(layout.requests_left, top_in, wording.amount(requests.value) if requests else "", **big)
     if empty_reads := price(run, slug, EMPTY):
         empty = f"{empty_reads.value:.0f} % empty"
     elif run.cells_of(slug)[EMPTY.divisor].sum():
         empty = ""
     else:
         empty = "nobody polls"
-    place.text(REQUESTS_LEFT_IN, top_in + 0.34, empty, color=GREY)
+    place.text(layout.requests_left, top_in + 0.34, empty, color=GREY)
 
 
 def _strip(axes: Axes, shown: pd.DataFrame, shown_s: float, colour: str) -> None:

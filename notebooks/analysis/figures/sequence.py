@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, WIDTH_IN, Placing, sheet
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, is_narrow, sheet, width_in
 from notebooks.analysis.wire.captures import Capture, WireMessage, wire_messages
 from notebooks.analysis.wire.labels import EVENT_LABELS, NOTHING, PUBLISHING, READER, connections_of, label, request_of
 from servers import transports
@@ -25,21 +25,22 @@ ENDS = {"clients to API": (0, 2), "clients to push service": (0, 1), "API to pus
 
 
 def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
-    """Return a sheet with a diagram for each capture, two in a row."""
+    """Return a sheet with a diagram for each capture, two in a row, or one on a narrow chart."""
+    columns = 1 if is_narrow() else COLUMNS
     excerpts = {slug: excerpt(capture) for slug, capture in captures.items()}
-    rows = [list(excerpts.items())[first : first + COLUMNS] for first in range(0, len(excerpts), COLUMNS)]
+    rows = [list(excerpts.items())[first : first + columns] for first in range(0, len(excerpts), columns)]
     arrows = [max(len(shown) for _, shown in row) for row in rows]
     heights_in = [HEADER_IN + ROW_IN * count for count in arrows]
     figure, top_in = sheet(0.2 + sum(heights_in) + GAP_IN * len(rows), title, subtitle)
-    width_in = (WIDTH_IN - MARGIN_IN) / COLUMNS - LEFT_IN - MARGIN_IN
+    diagram_in = (width_in() - MARGIN_IN) / columns - LEFT_IN - MARGIN_IN
     place = Placing(figure)
     at_in = top_in + 0.2
     for row, count, height_in in zip(rows, arrows, heights_in, strict=True):
         for column, (slug, shown) in enumerate(row):
-            left_in = LEFT_IN + column * (width_in + LEFT_IN + MARGIN_IN)
+            left_in = LEFT_IN + column * (diagram_in + LEFT_IN + MARGIN_IN)
             transport = transports.find(slug)
             place.text(left_in, at_in, transport.label, color=transport.colour, weight="bold", size=9.5)
-            axes = place.axes(left_in, at_in + 0.25, width_in, height_in - 0.25)
+            axes = place.axes(left_in, at_in + 0.25, diagram_in, height_in - 0.25)
             _diagram(axes, shown, count, transport)
         at_in += height_in + GAP_IN
     return figure

@@ -4,13 +4,32 @@ A bar is the measured value, its paler end the share of the store's engine, and 
 """
 
 from collections.abc import Sequence
+from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import PART_TINT, bar_rows, legend, stacked_bar, transport_name
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, annotate, sheet, tint
+from notebooks.analysis.figures.marks import (
+    PART_TINT,
+    Legend,
+    bar_rows,
+    legend,
+    legend_in,
+    stacked_bar,
+    transport_name,
+)
+from notebooks.analysis.figures.style import (
+    GREY,
+    INK,
+    MARGIN_IN,
+    Placing,
+    annotate,
+    is_narrow,
+    sheet,
+    tint,
+    width_in,
+)
 from notebooks.analysis.shared_store import Cost, SharedStore
 from servers import transports
 
@@ -18,33 +37,38 @@ ROW_IN = 0.4
 NAMES_IN = 1.35
 GAP_IN = 0.16
 HEADER_IN = 0.5
-FOOTER_IN = 0.6
+FOOTER_IN = 0.38
 BAR = 0.5
 ROOM_FOR_VALUE = 1.45
+LEGEND: Legend = {
+    "servers and push service": lambda axes: axes.barh(0, 0.8, left=0.2, height=1.4, color=GREY),
+    "the store's engine": lambda axes: axes.barh(0, 0.8, left=0.2, height=1.4, color=tint(GREY, PART_TINT)),
+    "range over the repeats": lambda axes: axes.plot([0.2, 1], [0, 0], color=INK, linewidth=0.8),
+}
 
 
 def draw(measured: SharedStore, title: str, subtitle: str) -> Figure:
-    """Return CPU time per delivery: a column for each store and number of workers, a row for each transport."""
+    """Return CPU time per delivery by each transport: a panel for each store and number of workers."""
+    columns = 1 if is_narrow() else len(measured.choices)
     rows_in = ROW_IN * len(measured.slugs)
-    figure, top_in = sheet(HEADER_IN + rows_in + FOOTER_IN, title, subtitle)
+    panels_in = (HEADER_IN + rows_in) * ceil(len(measured.choices) / columns)
+    figure, top_in = sheet(panels_in + FOOTER_IN + legend_in(LEGEND), title, subtitle)
     place = Placing(figure)
-    bars_in = top_in + HEADER_IN
     found = {choice: [measured.cpu_us(slug, choice) for slug in measured.slugs] for choice in measured.choices}
     longest = max(cost.total.high for costs in found.values() for cost in costs)
-    width_in = (WIDTH_IN - NAMES_IN - MARGIN_IN) / len(found) - GAP_IN
-    for row, slug in enumerate(measured.slugs):
-        transport_name(place, bars_in + (row + 0.5) * ROW_IN, slug, measured.label_of(slug), va="center", size=8)
-    for column, (choice, costs) in enumerate(found.items()):
-        left_in = NAMES_IN + GAP_IN + column * (width_in + GAP_IN)
+    bars_width_in = (width_in() - NAMES_IN - MARGIN_IN) / columns - GAP_IN
+    for index, (choice, costs) in enumerate(found.items()):
+        line, column = divmod(index, columns)
+        left_in = NAMES_IN + GAP_IN + column * (bars_width_in + GAP_IN)
+        panel_in = top_in + line * (HEADER_IN + rows_in)
+        bars_in = panel_in + HEADER_IN
         store, _, workers = choice.label.partition(", ")
-        place.text(left_in, top_in + 0.14, store, weight="bold")
-        place.text(left_in, top_in + 0.3, workers, color=GREY, size=7.5)
-        _bars(place.axes(left_in, bars_in, width_in, rows_in), measured.slugs, costs, longest)
-    meanings = {4: "servers and push service", 28: "the store's engine", 52: "range over the repeats"}
-    axes = legend(place, bars_in + rows_in + 0.15, 0.22, meanings)
-    axes.barh(0, 3, left=0, height=0.9, color=GREY)
-    axes.barh(0, 3, left=24, height=0.9, color=tint(GREY, PART_TINT))
-    axes.plot([48, 51], [0, 0], color=INK, linewidth=0.8)
+        place.text(left_in, panel_in + 0.14, store, weight="bold")
+        place.text(left_in, panel_in + 0.3, workers, color=GREY, size=7.5)
+        for row, slug in enumerate(measured.slugs if column == 0 else ()):
+            transport_name(place, bars_in + (row + 0.5) * ROW_IN, slug, measured.label_of(slug), va="center", size=8)
+        _bars(place.axes(left_in, bars_in, bars_width_in, rows_in), measured.slugs, costs, longest)
+    legend(place, top_in + panels_in + 0.15, LEGEND)
     return figure
 
 

@@ -13,13 +13,12 @@ from matplotlib.figure import Figure
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, still_true
 from notebooks.analysis.figures.marks import grid_of_rows, ms_axis
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, WIDTH_IN, Placing, sheet
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, Placing, is_narrow, sheet, width_in
 from notebooks.analysis.runs import Run
 from servers import transports
 
 ROW_IN = 0.2
 HEADER_IN = 0.34
-NAMES_IN = 2.1
 TRUE_IN = 0.75
 FOOTER_IN = 0.55
 
@@ -50,23 +49,26 @@ def draw(run: Run, signals: Sequence[Signal], title: str, subtitle: str) -> Figu
     """Return the chart of these kinds of events, one below the other."""
     groups = {signal: [_row_of(run, slug, signal.kind) for slug in run.slugs] for signal in signals}
     rows = [row for group in groups.values() for row in group]
-    figure, top_in = sheet(HEADER_IN * len(groups) + ROW_IN * len(rows) + FOOTER_IN, title, subtitle)
+    names_in, header_in = (1.35, HEADER_IN + 0.16) if is_narrow() else (2.1, HEADER_IN)
+    figure, top_in = sheet(header_in * len(groups) + ROW_IN * len(rows) + FOOTER_IN, title, subtitle)
     place = Placing(figure)
     at_in = top_in + 0.1
     limits = min(1.0, min(row.p50_ms for row in rows) / 1.4), max(row.p95_ms for row in rows) * 1.4
-    place.text(WIDTH_IN - MARGIN_IN, at_in, "still true", color=GREY, size=7.5, ha="right")
+    place.text(width_in() - MARGIN_IN, at_in, "still true", color=GREY, size=7.5, ha="right")
     for signal, group in groups.items():
         place.text(MARGIN_IN, at_in, signal.heading, weight="bold")
         count = run.kinds.loc[run.kinds["kind"] == signal.kind, "delivered"].sum()
-        place.text(NAMES_IN, at_in, f"{signal.claims}; n = {count:,}", color=GREY, size=7.5)
-        rows_in = at_in + HEADER_IN - 0.1
+        claims_at = (MARGIN_IN, at_in + 0.17) if is_narrow() else (names_in, at_in)
+        place.text(*claims_at, f"{signal.claims}; n = {count:,}", color=GREY, size=7.5)
+        rows_in = at_in + header_in - 0.1
         height_in = ROW_IN * len(group)
-        axes = place.axes(NAMES_IN, rows_in, WIDTH_IN - NAMES_IN - TRUE_IN - MARGIN_IN, height_in)
+        axes = place.axes(names_in, rows_in, width_in() - names_in - TRUE_IN - MARGIN_IN, height_in)
         _frame(axes, limits, len(group), labelled=signal == signals[-1])
         for index, row in enumerate(group):
-            _name_and_truth(place, rows_in + index * ROW_IN + 0.02, run.label_of(row.slug), row)
+            name = transports.find(row.slug).label if is_narrow() else run.label_of(row.slug)
+            _name_and_truth(place, rows_in + index * ROW_IN + 0.02, name, row)
             _row(axes, index, row)
-        at_in += HEADER_IN + height_in
+        at_in += header_in + height_in
     return figure
 
 
@@ -76,7 +78,7 @@ def _name_and_truth(place: Placing, at_in: float, name: str, row: SignalRow) -> 
     is_partly_false = row.true_percent < 99.5  # 99.5 and more is printed as 100
     colour, weight = (INK, "bold") if is_partly_false else (GREY, "normal")
     true = f"{row.true_percent:.0f} %"
-    place.text(WIDTH_IN - MARGIN_IN, at_in, true, color=colour, weight=weight, size=8, ha="right")
+    place.text(width_in() - MARGIN_IN, at_in, true, color=colour, weight=weight, size=8, ha="right")
 
 
 def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool) -> None:

@@ -1,11 +1,14 @@
 """The style of every chart: the finding as its title, a grey line of evidence, and one colour for each transport.
 
-Figures are made without pyplot: no global state, no window, and the same bytes on every run.
+A notebook shows each chart in two forms: a wide one, and one for phones, whose panels are below one another. Figures
+are made without pyplot: no window, and the same bytes on every run.
 """
 
+import base64
 import re
 import textwrap
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +30,8 @@ GREY = "#656D76"
 RULE = "#E1E5EA"
 PALE = "#CDD3DA"
 WIDTH_IN = 8.0
+NARROW_IN = 3.75
+PNG, NARROW_PNG = "image/png", "application/x-narrow-png"
 DPI = 160
 COLOURS = 64
 COLOUR_TOLERANCE = 10  # of 255: a colour closer than this to a named colour is replaced by it
@@ -35,33 +40,58 @@ MARGIN_IN = 0.15
 TITLE_CHARACTERS = 82
 SUBTITLE_CHARACTERS = 112
 SETTINGS = Path(__file__).with_name("charts.mplstyle")
+_width = ContextVar("width", default=WIDTH_IN)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished chart: a notebook shows it, `save` writes it. finding: its headline, used as alternative text."""
+    """A finished chart: a notebook shows it, `save` writes it.
+
+    finding: its headline, used as alternative text. narrow: draws it for phones.
+    """
 
     png: bytes = field(repr=False)
-    finding: str = ""
+    finding: str
+    narrow: Callable[[], bytes] = field(repr=False)
 
     def save(self, path: Path) -> Path:
         """Write the PNG; return its path."""
         path.write_bytes(self.png)
         return path
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, object]]:
-        return self.png, {"width": int(WIDTH_IN * 100), "alt": self.finding}
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, object]]]:
+        """Return both forms; only a page of the site knows what to do with the narrow one."""
+        forms = {PNG: self.png, NARROW_PNG: self.narrow()}
+        data = {name: base64.b64encode(form).decode() for name, form in forms.items()}
+        return data, {PNG: {"width": int(WIDTH_IN * 100), "alt": self.finding}}
 
 
 def picture(draw: Callable[..., Figure], *arguments: Any) -> Picture:
-    """Call `draw` with the arguments in this style; return the chart with a palette: a third of the bytes."""
+    """Call `draw` with the arguments in this style; return the chart."""
+    return Picture(*drawn(WIDTH_IN, draw, *arguments), lambda: drawn(NARROW_IN, draw, *arguments)[0])
+
+
+def drawn(width: float, draw: Callable[..., Figure], *arguments: Any) -> tuple[bytes, str]:
+    """Return a chart of that width as a PNG with a palette, which has a third of the bytes, and its headline."""
     raw, small = BytesIO(), BytesIO()
+    before = _width.set(width)
     with mpl.rc_context(fname=SETTINGS):
         figure = draw(*arguments)
         figure.savefig(raw, format="png", dpi=DPI)
+    _width.reset(before)
     image = Image.open(raw).convert("RGB")
     image.quantize(palette=_palette(image), dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
-    return Picture(small.getvalue(), str(figure.get_label()))
+    return small.getvalue(), str(figure.get_label())
+
+
+def width_in() -> float:
+    """Return the width in inches of the chart that is being drawn."""
+    return _width.get()
+
+
+def is_narrow() -> bool:
+    """Return whether the chart that is being drawn is one for phones."""
+    return width_in() < WIDTH_IN
 
 
 def _palette(image: Image.Image) -> Image.Image:
@@ -79,11 +109,14 @@ def _palette(image: Image.Image) -> Image.Image:
 
 def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
     """Return a white figure with its headline, and the distance from its top to the end of the headline, in inches."""
-    title_lines = _balanced(title, TITLE_CHARACTERS)
-    subtitle_lines = [line for part in subtitle.split("\n") for line in _balanced(part, SUBTITLE_CHARACTERS)]
+    share = width_in() / WIDTH_IN
+    title_lines = _balanced(title, int(share * TITLE_CHARACTERS))
+    subtitle_lines = [
+        line for part in subtitle.split("\n") for line in _balanced(part, int(share * SUBTITLE_CHARACTERS))
+    ]
     title_in = 0.22 * len(title_lines)
     subtitle_in = 0.165 * len(subtitle_lines)
-    figure = Figure(figsize=(WIDTH_IN, height_in + title_in + subtitle_in), facecolor="white")
+    figure = Figure(figsize=(width_in(), height_in + title_in + subtitle_in), facecolor="white")
     figure.set_label(title)
     place = Placing(figure)
     place.text(MARGIN_IN, MARGIN_IN, "\n".join(title_lines), size=11.5, weight="bold", linespacing=1.25)

@@ -13,20 +13,42 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from notebooks.analysis.figures.marks import grid_of_rows, legend, transport_name
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, RULE, WIDTH_IN, Placing, sheet, tint
+from notebooks.analysis.figures.marks import Legend, grid_of_rows, legend, legend_in, transport_name
+from notebooks.analysis.figures.style import (
+    GREY,
+    INK,
+    MARGIN_IN,
+    PALE,
+    RULE,
+    Placing,
+    is_narrow,
+    sheet,
+    tint,
+    width_in,
+)
 from notebooks.analysis.serverless import Hosted
 from servers import transports
 from servers.transports import Reads, Transport
 
 LANE_IN = 0.52
 NAMES_IN = 1.62
-FOOTER_IN = 0.85
+FOOTER_IN = 0.65
 SPAN_S = 45.0
 CONNECTION_AT, CONNECTION_HIGH = 0.36, 0.34
 SEEN_AT = 0.74
 HELD_TINT, ELSEWHERE_TINT = 0.45, 0.25
 INSTANT_S = 0.12  # a shorter time would not be visible as a bar
+
+LEGEND: Legend = {
+    "a connection or request": lambda axes: axes.barh(0, 1, height=1.6, color=PALE),
+    "answered at once": lambda axes: axes.plot([1, 1], [-0.9, 0.9], color=GREY, linewidth=1),
+    "an instance starts": lambda axes: axes.barh(0, 0.6, left=0.4, height=1.6, color=INK),
+    "ended or refused": lambda axes: axes.plot(0.8, 0, "x", color=INK, markersize=5.5, markeredgewidth=1.5),
+    "a message, seen": lambda axes: (
+        axes.plot([0, 0.9], [0, 0], color=PALE, linewidth=1.6),
+        axes.plot(0.9, 0, "o", color=GREY, markersize=3.2),
+    ),
+}
 
 Lane = tuple[str, str]
 """The transport and the host of a timeline."""
@@ -34,24 +56,25 @@ Lane = tuple[str, str]
 
 def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
     """Return the timelines, one below the other, over the same seconds."""
-    figure, top_in = sheet(0.1 + LANE_IN * len(lanes) + FOOTER_IN, title, subtitle)
+    figure, top_in = sheet(0.1 + LANE_IN * len(lanes) + FOOTER_IN + legend_in(LEGEND), title, subtitle)
     place = Placing(figure)
     at_in = top_in + 0.1
-    axes = place.axes(NAMES_IN, at_in, WIDTH_IN - NAMES_IN - 2 * MARGIN_IN, LANE_IN * len(lanes))
+    axes = place.axes(NAMES_IN, at_in, width_in() - NAMES_IN - 2 * MARGIN_IN, LANE_IN * len(lanes))
     _frame(axes, len(lanes))
     for row, (slug, host) in enumerate(lanes):
         name_in = at_in + (row + 0.38) * LANE_IN
         transport_name(place, name_in, slug, transports.find(slug).label, va="center", size=8)
         place.text(MARGIN_IN, name_in + 0.15, host, color=GREY, va="center", size=7)
         _lane(axes, row, hosted, (slug, host))
-    _legend(place, at_in + LANE_IN * len(lanes) + 0.36)
+    legend(place, at_in + LANE_IN * len(lanes) + 0.36, LEGEND)
     return figure
 
 
 def _frame(axes: Axes, lanes: int) -> None:
     axes.set_xlim(-0.4, SPAN_S)
     axes.set_ylim(lanes, 0)
-    axes.set_xticks(range(0, int(SPAN_S) + 1, 5), [f"{at} s" for at in range(0, int(SPAN_S) + 1, 5)])
+    seconds = range(0, int(SPAN_S) + 1, 15 if is_narrow() else 5)
+    axes.set_xticks(seconds, [f"{at} s" for at in seconds])
     grid_of_rows(axes)
     axes.tick_params(axis="x", labelsize=7.5)
     axes.spines["bottom"].set_visible(False)
@@ -77,7 +100,7 @@ def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
     if not spans["succeeded"].any():
         text, at = "refused, until given up", SEEN_AT
     elif transport.needs_push_service:
-        text = "held by the push service: no function waits"
+        text = "held by the push service" if is_narrow() else "held by the push service: no function waits"
     style: dict[str, Any] = {"color": transport.colour, "size": 7.5, "ha": "center", "va": "center", "zorder": 5}
     axes.text(SPAN_S / 3, row + at, text, **style)
 
@@ -107,14 +130,3 @@ def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None
         axes.plot([span["started_s"], span["ended_s"]], [at, at], color=tint(colour, 0.55), linewidth=1.6, zorder=2)
         if span["ended_s"] <= SPAN_S:
             axes.plot(span["ended_s"], at, "o", color=colour, markersize=3.2, zorder=3)
-
-
-def _legend(place: Placing, top_in: float) -> None:
-    meanings = {3.4: "a connection or request", 27: "answered at once", 47.4: "an instance starts"}
-    axes = legend(place, top_in, 0.2, meanings | {67.4: "ended or refused", 86: "a message, seen"})
-    axes.barh(0, 2.6, left=0, height=1.0, color=PALE)
-    axes.plot([26, 26], [-0.5, 0.5], color=GREY, linewidth=1)
-    axes.barh(0, 1.6, left=45, height=1.0, color=INK)
-    axes.plot(66, 0, "x", color=INK, markersize=5.5, markeredgewidth=1.5)
-    axes.plot([82, 84.5], [0, 0], color=PALE, linewidth=1.6)
-    axes.plot(84.5, 0, "o", color=GREY, markersize=3.2)
