@@ -1,10 +1,12 @@
 """Let people talk over every transport for hours: memory, descriptors and latencies may not grow."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from time import monotonic
 from typing import Any
 
@@ -14,7 +16,7 @@ from loadtests.harness.server_probe import stolen_s
 from servers.transports import TRANSPORTS
 from tests.drills.running import Running, talking, tracebacks_in, tree
 from tests.outages.outcome import outcome
-from tests.outages.people import Size
+from tests.outages.people import Person, Size
 
 QUARTER = 6
 """How many samples a quarter of the soak has; each has the latencies since its quarter began."""
@@ -23,6 +25,9 @@ SAMPLES = 4 * QUARTER
 SIZE = Size(people=4, every_s=1.0, catch_up_s=60.0)
 OLD_S = 10.0
 """Everybody must have received a message that was acknowledged so long ago."""
+EXAMINED = 2
+"""Over how many of the latest intervals a sample looks for losses; the last sample looks at everything. Otherwise the
+work of each sample would grow with time, and delay the people, who run in the same process."""
 
 
 def plan(seconds: float) -> list[dict[str, Any]]:
@@ -60,17 +65,21 @@ async def sampled(moments: list[tuple[int, float]]) -> AsyncIterator[dict[str, A
                 if is_last:
                     await chat.joined.finish(SIZE.catch_up_s)
                 key = {"sample": sample, "quarter": sample // QUARTER, "at_s": at_s, "transport": slug}
-                horizon_s = np.inf if is_last else monotonic() - OLD_S
-                found = await asyncio.to_thread(figures, chat, quarter_s, horizon_s)  # people go on talking meanwhile
+                examined_s = (-np.inf, np.inf) if is_last else (next_s - EXAMINED * interval_s, monotonic() - OLD_S)
+                found = await asyncio.to_thread(figures, chat, quarter_s, examined_s)  # people go on talking meanwhile
                 yield {**key, "session": session, **found}
 
 
-def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]:
-    """Return the server's memory and descriptors, the losses until `horizon_s`, and the quarter's latencies."""
+def figures(chat: Running, quarter_s: float, examined_s: tuple[float, float]) -> dict[str, Any]:
+    """Return the server's memory and descriptors, the losses of what was sent in `examined_s`, and the latencies."""
     processes = tree(chat.server.pid)
-    people = [replace(each, sent=list(each.sent), received=list(each.received)) for each in chat.joined.people]
-    old = [replace(each, sent=[sent for sent in each.sent if sent.acked_s < horizon_s]) for each in people]
-    found = outcome(old, horizon_s, horizon_s)
+    begun_s, settled_s = examined_s
+    examined = [
+        replace(each, sent=[sent for sent in each.sent if sent.acked_s < settled_s])
+        for each in since(begun_s, chat.joined.people)
+    ]
+    found = outcome(examined, settled_s, settled_s)
+    people = since(quarter_s - OLD_S, chat.joined.people)
     intended_s = {sent.seq: sent.intended_s for person in people for sent in person.sent}
     received = [each for person in people for each in person.received if each.at_s >= quarter_s]
     latencies_s = [each.at_s - intended_s[each.seq] for each in received if each.seq in intended_s]
@@ -81,6 +90,19 @@ def figures(chat: Running, quarter_s: float, horizon_s: float) -> dict[str, Any]
         "quarter_p50_s": round(float(p50_s), 4),
         "quarter_p99_s": round(float(p99_s), 4),
         "stolen_s": round(stolen_s(), 2),
-        **{name: found[name] for name in ("messages", "lost", "duplicates", "out_of_order")},
+        "messages": sum(len(person.sent) for person in chat.joined.people),
+        **{name: found[name] for name in ("lost", "duplicates", "out_of_order")},
         **tracebacks_in(chat.folder),
     }
+
+
+def since(begun_s: float, people: Sequence[Person]) -> list[Person]:
+    """Return copies of what people have sent and received since a moment: their lists are in the order of time."""
+    return [
+        replace(
+            person,
+            sent=person.sent[bisect_left(person.sent, begun_s, key=attrgetter("intended_s")) :],
+            received=person.received[bisect_left(person.received, begun_s, key=attrgetter("at_s")) :],
+        )
+        for person in people
+    ]
