@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import grimp
 import pytest
@@ -34,28 +33,16 @@ WORKERS_MAX = 6
 START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 """Audit events of Python, see https://docs.python.org/3/library/audit_events.html."""
 
-
-class ProcessGuard:
-    """Refuses the start of a process while a test runs that is not marked: `make check` relies on the mark."""
-
-    def __init__(self) -> None:
-        self._unmarked = ""
-        sys.addaudithook(self._on_event)
-
-    @contextmanager
-    def during(self, item: pytest.Item) -> Iterator[None]:
-        self._unmarked = "" if item.get_closest_marker("process") else item.nodeid
-        try:
-            yield
-        finally:
-            self._unmarked = ""
-
-    def _on_event(self, event: str, args: tuple[object, ...]) -> None:
-        if self._unmarked and event in START_OF_A_PROCESS:
-            raise AssertionError(f"{self._unmarked} starts a process ({event}): mark it with @pytest.mark.process")
+unmarked: list[str] = []
+"""The test that runs, if it is not marked: it may start no process, since `make check` relies on the mark."""
 
 
-guard = ProcessGuard()
+def refuse_processes(event: str, args: tuple[object, ...]) -> None:
+    if unmarked and event in START_OF_A_PROCESS:
+        raise AssertionError(f"{unmarked[0]} starts a process ({event}): mark it with @pytest.mark.process")
+
+
+sys.addaudithook(refuse_processes)
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -75,8 +62,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    with guard.during(item):
+    unmarked[:] = [] if item.get_closest_marker("process") else [item.nodeid]
+    try:
         return (yield)
+    finally:
+        unmarked.clear()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which writes the groups into the items' ids
@@ -86,13 +76,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(os.path.relpath(item.path, item.config.rootpath)))
     items.sort(key=_rank)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Check in each worker that its tests are grouped: otherwise their fixtures would start several times."""
-    if session.config.getoption("loadgroup", False):
-        ungrouped = [item.nodeid for item in session.items if "@" not in item.nodeid]
-        assert not ungrouped, f"pytest-xdist has not grouped {ungrouped[0]}: is it compatible with this pytest?"
 
 
 def _rank(item: pytest.Item) -> int:
