@@ -96,10 +96,6 @@ class Window:
         """Return a counter as it is shown."""
         return self.card(slug).locator(f"[data-figure={name}]").inner_text()
 
-    def colour(self, slug: str, part: str) -> str:
-        """Return the colour in which a part of a lane's card is written."""
-        return str(self.card(slug).locator(part).evaluate("(node) => getComputedStyle(node).color"))
-
     def requests_to(self, slug: str) -> list[str]:
         """Return the paths of the lane's requests that belong to the chat."""
         port = urlsplit(self.frame(slug).url).port
