@@ -10,7 +10,7 @@ from time import sleep
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser
 
 from loadtests.harness.browser import chromium
 from results.explorer import PAGE, page
@@ -23,9 +23,6 @@ STILLS: dict[str, dict[str, Any]] = {
     "demo_dark.png": {"viewport": {"width": 1360, "height": 1080}, "color_scheme": "dark"},
     "demo_narrow.png": {"viewport": {"width": 360, "height": 1180}, "color_scheme": "light"},
 }
-ANIMATED = "demo.webp"
-EXPLORER = "explore.png"
-EXPLORER_SCREEN = ViewportSize(width=1280, height=900)
 SCREEN = {"width": 1366, "height": 690}
 WIDTH = 860
 FRAME_S = 0.25
@@ -56,10 +53,10 @@ def explorer(browser: Browser) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / PAGE
         path.write_text(page((FOLDER / EXPLORER_FILE).read_text(encoding="utf-8")), encoding="utf-8")
-        window = browser.new_page(viewport=EXPLORER_SCREEN, color_scheme="light")
+        window = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
         window.goto(f"{path.as_uri()}#preset=team")
         window.locator("#reveal").click()
-        saved(window.screenshot(), EXPLORER)
+        saved(window.screenshot(), "explore.png")
         window.close()
 
 
@@ -76,7 +73,8 @@ def animation(browser: Browser) -> None:
         window.page.close()
     first, *others = frames
     shown_ms = round(1000 * FRAME_S)
-    first.save(FOLDER / ANIMATED, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=34, method=6)
+    path = FOLDER / "demo.webp"
+    first.save(path, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=34, method=6)
 
 
 def main() -> None:
