@@ -110,23 +110,13 @@ def test_a_chat_that_cannot_begin_states_why(arguments: str, advice: str) -> Non
     assert advice in result.output
 
 
-class FakeTerminal(io.StringIO):
-    """A terminal's output, which can be awaited."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._written = asyncio.Event()
-
-    def write(self, text: str) -> int:
-        self._written.set()
-        return super().write(text)
-
-    async def shows(self, text: str) -> None:
-        """Wait until the text has been written, styles aside."""
-        async with asyncio.timeout(DEADLINE_S):
-            while text not in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.getvalue()):
-                self._written.clear()
-                await self._written.wait()
+async def shows(terminal: io.StringIO, text: str) -> None:
+    """Wait until the text has been written to a terminal, styles aside."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            if text in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue()):
+                return
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +131,9 @@ def harness(address: str) -> ChatHarness:
 
 
 @asynccontextmanager
-async def window(harness: ChatHarness) -> AsyncIterator[tuple[PipeInput, FakeTerminal, "asyncio.Task[None]"]]:
+async def window(harness: ChatHarness) -> AsyncIterator[tuple[PipeInput, io.StringIO, "asyncio.Task[None]"]]:
     """Open Ada's terminal: her keys, what she sees, and the chat."""
-    terminal = FakeTerminal()
+    terminal = io.StringIO()
     output = Vt100_Output(terminal, lambda: Size(rows=30, columns=100), term="xterm")
     with create_pipe_input() as keys, create_app_session(input=keys, output=output):
         async with await harness.log_in("Ada") as session:
@@ -160,15 +150,15 @@ async def test_two_people_chat_and_see_each_other_type_and_one_of_them_has_a_ter
     async with harness.joined("Bob") as (bob,):
         await bob.send("written before")
         async with window(harness) as (keys, terminal, chatting):
-            await terminal.shows("written before")
+            await shows(terminal, "written before")
             for typed, body in (("thinking", "started"), ("\x15", "stopped")):
                 keys.send_text(typed)
                 assert [event.body for event in await events(bob, 1, Kind.TYPING)] == [body]
             keys.send_text("hello\r")
             assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
-            await terminal.shows("┃ hello")
+            await shows(terminal, "┃ hello")
             ack = await bob.send("hi Ada")
-            await terminal.shows("│ hi Ada")
+            await shows(terminal, "│ hi Ada")
             await until(bob, lambda: ack.seq in bob.view.receipts.values())
             keys.send_text("\x04")
             await asyncio.wait_for(chatting, DEADLINE_S)
@@ -186,7 +176,7 @@ async def test_commands_are_not_sent_to_anybody(harness: ChatHarness) -> None:
             ("//slash", "┃ /slash"),
         ):
             keys.send_text(f"{typed}\r")
-            await terminal.shows(shown)
+            await shows(terminal, shown)
         assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["written at first", "/slash"]
         keys.send_text("/quit\r")
         await asyncio.wait_for(chatting, DEADLINE_S)
