@@ -79,10 +79,7 @@ def test_a_drill_resumes_after_its_last_row_and_does_nothing_once_complete(tmp_p
             started.append(key)
             yield {**key, "lost": 0}
 
-    command.resume(path, plan, interrupted_after_two)
-    assert started == plan[:2]
-    command.resume(path, plan, interrupted_after_two)
-    assert started == plan
-    command.resume(path, plan, interrupted_after_two)
+    for _ in range(3):
+        command.resume(path, plan, interrupted_after_two)
     assert started == plan
     assert [row["turn"] for row in command.read(path)] == [0, 1, 2]
