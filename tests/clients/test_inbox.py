@@ -43,13 +43,6 @@ def test_too_many_early_pages_are_dropped_and_read_again(inbox: Inbox) -> None:
     assert not inbox.behind
 
 
-def test_a_new_epoch_starts_over_and_reports_that_the_log_was_lost(inbox: Inbox) -> None:
-    feed(inbox, page(0, 5), page(7, 8))
-    assert feed(inbox, page(0, 2, epoch="e2")) == [1, 2]
-    assert inbox.lost_log
-    assert (inbox.cursor, inbox.behind) == (Cursor("e2", 2), False)
-
-
 @pytest.mark.parametrize(
     ("head", "lags"), [(Cursor("e1", 0), False), (Cursor("e1", 1), True), (Cursor("e2", 0), True)], ids=str
 )
