@@ -36,8 +36,7 @@ def web_inbox() -> Iterator[Requests]:
         def run(request: dict[str, Any]) -> dict[str, Any]:
             stdin.write(json.dumps(request) + "\n")
             stdin.flush()
-            response: dict[str, Any] = json.loads(stdout.readline())
-            return response
+            return dict(json.loads(stdout.readline()))
 
         yield run
         stdin.close()

@@ -24,19 +24,19 @@ DEADLINE_S = 60.0
 EXAMPLES = 3
 
 
+@dataclass
 class Server:
     """One of our programs, on the same port after each start. before: what to put before its command.
 
-    Each start has a log of its own in the folder.
+    folder: has a log of each start.
     """
 
-    def __init__(
-        self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
-    ) -> None:
-        self.before = before
-        self._command = command
-        self._folder = folder
-        self._env = env
+    command: Sequence[str]
+    folder: Path
+    env: Mapping[str, str] | None = None
+    before: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
         self._port = free_port()
         self._starts = itertools.count()
         self.start()
@@ -47,8 +47,8 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it serves; raises ChildFailed."""
-        command = [*self.before, *python_module(*self._command, "--port", str(self._port), "--attached")]
-        self.child = ChildProcess(command, self._env, self._folder / f"{self._command[0]}-{next(self._starts)}.log")
+        command = [*self.before, *python_module(*self.command, "--port", str(self._port), "--attached")]
+        self.child = ChildProcess(command, self.env, self.folder / f"{self.command[0]}-{next(self._starts)}.log")
         self.child.await_ready()
 
     def kill(self) -> None:
@@ -85,18 +85,14 @@ Victim = Server | Worker | Engine
 class Running:
     """A running chat. victims: its processes, by role; "server" ends with all its workers.
 
-    folder: has the logs of our programs.
+    folder: has the logs of our programs. disk: the folder of an embedded log.
     """
 
     server: Server
     victims: Mapping[str, Victim]
     folder: Path
+    disk: Path
     joined: Crowd
-
-    @property
-    def disk(self) -> Path:
-        """The folder of an embedded log."""
-        return self.folder / "disk"
 
     async def progress(self) -> None:
         """Wait until a message arrives; raises TimeoutError."""
@@ -141,7 +137,7 @@ async def talking(
         if scheme in ENGINES:
             victims["worker"] = Worker(server)
         joined = await stack.enter_async_context(crowd(slug, server.child.address, size, OPTIONS))
-        running = Running(server, victims, folder, joined)
+        running = Running(server, victims, folder, disk, joined)
         await running.progress()
         yield running
 

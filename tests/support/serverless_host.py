@@ -41,8 +41,7 @@ async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.Async
 
 async def bill(client: httpx.AsyncClient) -> dict[str, Any]:
     """Return what the host has metered, whatever its instances do."""
-    billed: dict[str, Any] = (await client.get("/host/stats")).json()
-    return billed
+    return dict((await client.get("/host/stats")).json())
 
 
 async def until(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
