@@ -24,9 +24,13 @@ def demo() -> Iterator[str]:
         yield address
 
 
-def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: OpenWindow) -> None:
+def test_own_typing_is_drawn_and_a_message_reaches_every_lane_and_is_never_markup(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     assert ada.slugs == FOUR
+    ada.page.fill("#text", "My own typing")
+    labels = ada.room("raw_websocket", "#diagram .arrow text")
+    expect(labels).to_contain_text(["I am typing", "ok", "typing notice"])
+    expect(labels.filter(has_text=re.compile("stored|somebody"))).to_have_count(0)
     text = "Hello <b>bold</b> & <script>bad()</script>"
     ada.write(text)
     ada.expect_last(text)
@@ -34,23 +38,6 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
         expect(ada.card(slug).locator("[data-figure=last]")).to_have_text(DURATION)
     expect(ada.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
     assert "local stand-in" in ada.card("pusher_adapter").locator("h2").inner_text()
-
-
-def test_nobody_waits_for_a_message_that_was_refused(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
-    ada.page.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
-    ada.write("x" * 5000)
-    expect(ada.page.locator("#trouble")).to_contain_text("at most 4096 bytes")
-    for slug in FOUR:
-        expect(ada.card(slug).locator(".progress")).to_have_text("no message yet")
-
-
-def test_the_diagram_labels_a_typing_notice_and_its_acknowledgement(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
-    ada.page.fill("#text", "My own typing")
-    labels = ada.room("raw_websocket", "#diagram .arrow text")
-    expect(labels).to_contain_text(["I am typing", "ok", "typing notice"])
-    expect(labels.filter(has_text=re.compile("stored|somebody"))).to_have_count(0)
 
 
 def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:
@@ -158,7 +145,7 @@ def test_a_cut_network_is_shown_and_costs_no_message(open_window: OpenWindow) ->
         assert ada.messages(slug) == bob.messages(slug) == ["meanwhile", "first", "second"]
 
 
-def test_a_button_stays_unpressed_when_the_demo_refuses_its_command(open_window: OpenWindow) -> None:
+def test_a_refused_command_presses_no_button_and_nobody_waits_for_a_refused_message(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
     ada.page.route("**/control", lambda route: route.fulfill(status=400, json={"detail": "not today"}))
     for button in ("Cut my network", "Add five people", "Show Server-Sent Events"):
@@ -166,6 +153,11 @@ def test_a_button_stays_unpressed_when_the_demo_refuses_its_command(open_window:
         expect(ada.page.locator("#trouble")).to_have_text("not today")
         expect(ada.page.get_by_role("button", name=button)).to_have_attribute("aria-pressed", "false")
         ada.page.locator("#trouble").evaluate("trouble => { trouble.textContent = '' }")
+    ada.page.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
+    ada.write("x" * 5000)
+    expect(ada.page.locator("#trouble")).to_contain_text("at most 4096 bytes")
+    for slug in FOUR:
+        expect(ada.card(slug).locator(".progress")).to_have_text("no message yet")
 
 
 def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow) -> None:
