@@ -94,11 +94,6 @@ def test_the_members_who_went_offline_first_are_forgotten_when_there_are_too_man
     assert view.receipts.keys() == known - {BOB}
 
 
-def test_a_message_moves_the_time_when_its_sender_was_last_seen_only_forward(view: RoomView) -> None:
-    view.apply([event(Kind.MESSAGE, ADA, "hi", at_ms=2000), event(Kind.MESSAGE, BOB, "hi", at_ms=100)], now_s=0.0)
-    assert [member.last_seen_ms for member in view.members()] == [2000, 900]
-
-
 @pytest.mark.parametrize("server_ms", [1_000_000_000, 1_003_600_000, 996_400_000])
 @pytest.mark.parametrize("reader_s", [0.0, 1e6, 1e9])
 @pytest.mark.parametrize(

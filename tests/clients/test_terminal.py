@@ -7,7 +7,7 @@ import pytest
 from prompt_toolkit.formatted_text import fragment_list_to_text
 
 from clients.room_view import RoomView
-from clients.terminal import RoomStatus, ago, day, message_line, notice_line
+from clients.terminal import RoomStatus, day, message_line, notice_line
 from servers import transports
 from servers.core.wire import Account, Event, Kind, Member, Snapshot
 
@@ -88,11 +88,3 @@ def test_the_toolbar_shows_who_types_until_the_notice_expires_but_not_that_i_do(
         room.view.apply([notice], now_s=0.0)
     assert toolbar(room)[0].endswith("Bob is typing…")
     assert "typing" not in toolbar(room, now_s=5.0)[0]
-
-
-@pytest.mark.parametrize(
-    ("silent_s", "text"),
-    [(-5, "just now"), (59, "59 s ago"), (60, "1 min ago"), (7199, "1 h ago"), (200_000, "2 days ago")],
-)
-def test_a_past_time_is_shown_in_its_largest_unit(silent_s: float, text: str) -> None:
-    assert ago(int(silent_s * 1000)) == text
