@@ -27,9 +27,7 @@ SETUP = (ROOT / ".ci" / "setup").read_text(encoding="utf-8")
 FOLDERS = ("servers", "clients", "loadtests", "notebooks", "results")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS = PROJECT["dependency-groups"]
-FREE = {"help", "setup", "clean"}
-"""The targets that run nothing of ours: they need no group."""
-
+FREE = {"help", "setup", "clean"}  # the targets that run nothing of ours: they need no group
 SERVED = ["servers.__main__", "servers.pusher_service.__main__", *(f"servers.{row.slug}" for row in TRANSPORTS)]
 STARTS = {
     "compare": [

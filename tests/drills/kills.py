@@ -13,9 +13,7 @@ from tests.outages.people import Size
 
 SIZE = Size(people=4, every_s=0.05, before_s=0.0, after_s=0.0, catch_up_s=60.0)
 PAUSE_S = 0.2
-STORES = {"sqlite": 1.0, "redis": 0.1, "postgresql": 0.1}
-"""How many kills on each store, as a share of those on SQLite."""
-
+STORES = {"sqlite": 1.0, "redis": 0.1, "postgresql": 0.1}  # how many kills on each store, as a share of those on SQLite
 FIGURES = ("messages", "deliveries", "lost", "duplicates", "out_of_order", "tracebacks", "evidence")
 
 

@@ -77,8 +77,7 @@ class Worker:
         """Do nothing: the server starts a worker in its place."""
 
 
-Victim = Server | Worker | Engine
-"""A process that can be killed and started again."""
+Victim = Server | Worker | Engine  # a process that can be killed and started again
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from tests.outages.people import Crowd, Person, Size
 LATE_S = 0.5
 """A message is late that arrives later than this after its intended moment: its recipient was not up to date."""
 
-Outcome = dict[str, float]
-"""Columns of `results.schema.OUTAGES`, times in seconds."""
+Outcome = dict[str, float]  # columns of `results.schema.OUTAGES`, times in seconds
 
 
 async def outcome_of(joined: Crowd, failure: Callable[[], Awaitable[None]], size: Size) -> Outcome:

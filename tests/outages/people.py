@@ -15,10 +15,8 @@ from clients.conversation import ChatSession, log_in
 from clients.http_session import Options
 from servers.core.wire import Kind
 
-SAMPLE_S = 0.02
-"""How often each client's connection is sampled."""
-ACKNOWLEDGED_S = 90.0
-"""Longer than a client retries: it gives up first, and says why."""
+SAMPLE_S = 0.02  # how often each client's connection is sampled
+ACKNOWLEDGED_S = 90.0  # longer than a client retries: it gives up first, and says why
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,17 +25,12 @@ FLOOD = SettingsFrame().serialize() * 1_000
 REQUESTS_TO_BREAK = ("send", "events")
 """The proxy breaks the responses to these requests: the server has executed them, but the client does not learn it."""
 
-BREAK_EVERY = 3
-"""Of the parts of those responses."""
-
-BREAKS_MAX = 10
-"""Of each kind of request: a client that returns causes further events, which would be broken, too."""
-
+BREAK_EVERY = 3  # of the parts of those responses
+BREAKS_MAX = 10  # of each kind of request: a client that returns causes further events, which would be broken, too
 Act = Literal["reset", "goaway", "flood"]
 """RST_STREAM ends a stream, GOAWAY a connection; or SETTINGS frames follow each other without end."""
 
-Request = tuple[dict[str, str], bytearray]
-"""Header fields and body."""
+Request = tuple[dict[str, str], bytearray]  # header fields and body
 
 
 @dataclass

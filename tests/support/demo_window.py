@@ -11,13 +11,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, e
 from servers.deploy.child_process import started
 
 READY_MS = 60_000
-STEP_MS = 60_000
-"""Steps of the tour wait for each other, and some move every server to another host."""
-
+STEP_MS = 60_000  # steps of the tour wait for each other, and some move every server to another host
 SEEN_MS = 30_000
-SCREEN = {"width": 1800, "height": 1100}
-"""So large that every lane's frame is in sight: a browser draws no other."""
-
+SCREEN = {"width": 1800, "height": 1100}  # so large that every lane's frame is in sight: a browser draws no other
 NETWORK = ("Failed to load resource", "WebSocket connection to")
 """How a browser itself reports a lost connection; a page cannot prevent that."""
 

@@ -24,8 +24,7 @@ DEADLINE_S = 15.0
 POLL_S = 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0
-PATIENT = replace(OPTIONS, response_s=60.0)
-"""For clients that wait for a cold start on a busy machine."""
+PATIENT = replace(OPTIONS, response_s=60.0)  # for clients that wait for a cold start on a busy machine
 
 
 @asynccontextmanager
