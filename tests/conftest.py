@@ -49,8 +49,7 @@ settings.load_profile("untimed")
 
 def pytest_xdist_auto_num_workers() -> int:
     """Return two workers more than there are cores, since each often waits for servers and browsers."""
-    cores = os.cpu_count() or 1
-    return min(WORKERS_MAX, cores + 2)
+    return min(WORKERS_MAX, (os.cpu_count() or 1) + 2)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -96,6 +96,5 @@ def test_the_paths_that_the_guide_names_exist() -> None:
 @pytest.mark.process
 def test_the_hooks_run_the_commands_of_make_check_in_order() -> None:
     lines = output_of_make("-n", "check").splitlines()
-    commands = [line.strip() for line in lines if line.startswith((".venv/", ".ci/"))]
-    assert [hook["entry"] for hook in HOOKS] == commands
+    assert [hook["entry"] for hook in HOOKS] == [line.strip() for line in lines if line.startswith((".venv/", ".ci/"))]
     assert {(hook["language"], hook["pass_filenames"]) for hook in HOOKS} == {("system", False)}

@@ -76,8 +76,7 @@ def test_every_target_depends_on_the_stamp_of_a_group_and_every_group_has_one() 
     needs = dict(re.findall(r"^([a-z]+):(.*?)## ", MAKEFILE, re.MULTILINE))
     stamps = {target: re.findall(r"\$\(STAMP\)([a-z]+)", needed) for target, needed in needs.items()}
     assert len(stamps) > len(FREE)
-    wrong = {target: found for target, found in stamps.items() if target not in FREE and len(found) != 1}
-    assert wrong == {}
+    assert {target: found for target, found in stamps.items() if target not in FREE and len(found) != 1} == {}
     more = re.findall(r"^LINKS := .*\$\(STAMP\)([a-z]+)", MAKEFILE, re.MULTILINE)  # of compare, if it asks for a link
     assert {group for found in [*stamps.values(), more] for group in found} == set(GROUPS)
 

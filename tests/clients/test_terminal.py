@@ -55,8 +55,7 @@ def test_control_characters_of_a_message_are_replaced(escape: str) -> None:
 
 
 def test_a_notice_shows_its_time_and_a_date_is_written_out() -> None:
-    line = notice_line("Bob is online", NOON_MS)
-    assert fragment_list_to_text(line) == "12:00            · Bob is online"
+    assert fragment_list_to_text(notice_line("Bob is online", NOON_MS)) == "12:00            · Bob is online"
     assert day(NOON_MS) == "Tuesday, 3 March 2026"
 
 

@@ -26,10 +26,7 @@ EXAMPLES = 3
 
 @dataclass
 class Server:
-    """One of our programs, on the same port after each start. before: what to put before its command.
-
-    folder: has a log of each start.
-    """
+    """One of our programs, on the same port after each start. before: precedes its command. folder: has its logs."""
 
     command: Sequence[str]
     folder: Path

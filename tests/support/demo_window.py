@@ -30,10 +30,7 @@ def running_demo(web: Path | None = None) -> Iterator[str]:
 
 
 class Window:
-    """A window of the demo, used as a person would.
-
-    errors: what its console reported. requested: the addresses of its requests.
-    """
+    """A window of the demo, used as a person would. errors: of its console. requested: the addresses of requests."""
 
     def __init__(
         self, browser: Browser, address: str, name: str = "", query: str = "quiet", **settings: object
