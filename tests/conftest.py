@@ -29,7 +29,6 @@ FIRST = (
 """Prefixes of the groups that take longest: started late, they would prolong the run."""
 
 FOLDERS = ("servers", "clients", "loadtests", "notebooks", "results")
-WORKERS_MAX = 6
 START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 """Audit events of Python, see https://docs.python.org/3/library/audit_events.html."""
 
@@ -48,8 +47,8 @@ settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers more than there are cores, since each often waits for servers and browsers."""
-    return min(WORKERS_MAX, (os.cpu_count() or 1) + 2)
+    """Return two workers more than there are cores, at most six, since each often waits for servers and browsers."""
+    return min(6, (os.cpu_count() or 1) + 2)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -27,8 +27,6 @@ SCREEN = {"width": 1366, "height": 690}
 WIDTH = 860
 FRAME_S = 0.25
 FRAMES = 42
-COLOURS = 128
-TALK_S = 12.0
 
 
 def still(browser: Browser, name: str, settings: dict[str, Any]) -> None:
@@ -38,14 +36,14 @@ def still(browser: Browser, name: str, settings: dict[str, Any]) -> None:
         window.page.locator("#delay").fill("20")
         window.press("Add five people")
         window.page.locator("#rate").fill("1")
-        sleep(TALK_S)
+        sleep(12)
         saved(window.page.screenshot(), name)
         window.page.close()
 
 
 def saved(picture: bytes, name: str) -> None:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+    image.quantize(128, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
 
 
 def explorer(browser: Browser) -> None:
