@@ -24,8 +24,7 @@ def write_to_all_lanes(window: Window, name: str) -> None:
     text = f"Is there anything here that {name} could not read?"
     window.write(text)
     for slug in window.slugs:
-        shown = window.room(slug, "#messages li span").filter(has_text=text)
-        expect(shown).to_have_count(1)
+        expect(window.room(slug, "#messages li span").filter(has_text=text)).to_have_count(1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

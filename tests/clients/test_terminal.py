@@ -7,7 +7,7 @@ import pytest
 from prompt_toolkit.formatted_text import fragment_list_to_text
 
 from clients.room_view import RoomView
-from clients.terminal import RoomStatus, day, message_line, notice_line
+from clients.terminal import RoomStatus, message_line
 from servers import transports
 from servers.core.wire import Account, Event, Kind, Member, Snapshot
 
@@ -52,11 +52,6 @@ def test_control_characters_of_a_message_are_replaced(escape: str) -> None:
     line = shown(f"a{escape}b")
     assert escape[0] not in line
     assert "a\N{REPLACEMENT CHARACTER}" in line
-
-
-def test_a_notice_shows_its_time_and_a_date_is_written_out() -> None:
-    assert fragment_list_to_text(notice_line("Bob is online", NOON_MS)) == "12:00            · Bob is online"
-    assert day(NOON_MS) == "Tuesday, 3 March 2026"
 
 
 @pytest.mark.parametrize(

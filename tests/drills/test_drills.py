@@ -1,6 +1,5 @@
 """The drills at a size that fits a test run: nothing acknowledged is lost, and no input makes a listener fail."""
 
-from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -64,14 +63,6 @@ def test_a_fault_costs_no_acknowledged_message(fault: command.Key) -> None:
 def test_a_drill_resumes_after_its_last_row_and_does_nothing_once_complete(tmp_path: Path) -> None:
     path = tmp_path / "kills.jsonl"
     plan = [{"turn": turn} for turn in range(3)]
-    started: list[command.Key] = []
-
-    def interrupted_after_two(todo: Iterable[command.Key]) -> Iterator[command.Row]:
-        for key in islice(todo, 2):
-            started.append(key)
-            yield {**key, "lost": 0}
-
     for _ in range(3):
-        command.resume(path, plan, interrupted_after_two)
-    assert started == plan
+        command.resume(path, plan, lambda todo: (dict(key) for key in islice(todo, 2)))  # interrupted after two
     assert [row["turn"] for row in command.read(path)] == [0, 1, 2]
