@@ -27,9 +27,7 @@ REQUESTS_TO_BREAK = ("send", "events")
 
 BREAK_EVERY = 3  # of the parts of those responses
 BREAKS_MAX = 10  # of each kind of request: a client that returns causes further events, which would be broken, too
-Act = Literal["reset", "goaway", "flood"]
-"""RST_STREAM ends a stream, GOAWAY a connection; or SETTINGS frames follow each other without end."""
-
+Act = Literal["reset", "goaway", "flood"]  # RST_STREAM ends a stream, GOAWAY a connection; or SETTINGS without end
 Request = tuple[dict[str, str], bytearray]  # header fields and body
 
 
