@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import grimp
 import pytest
@@ -30,40 +29,26 @@ FIRST = (
 """Prefixes of the groups that take longest: started late, they would prolong the run."""
 
 FOLDERS = ("servers", "clients", "loadtests", "notebooks", "results")
-WORKERS_MAX = 6
 START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 """Audit events of Python, see https://docs.python.org/3/library/audit_events.html."""
 
-
-class ProcessGuard:
-    """Refuses the start of a process while a test runs that is not marked: `make check` relies on the mark."""
-
-    def __init__(self) -> None:
-        self._unmarked = ""
-        sys.addaudithook(self._on_event)
-
-    @contextmanager
-    def during(self, item: pytest.Item) -> Iterator[None]:
-        self._unmarked = "" if item.get_closest_marker("process") else item.nodeid
-        try:
-            yield
-        finally:
-            self._unmarked = ""
-
-    def _on_event(self, event: str, args: tuple[object, ...]) -> None:
-        if self._unmarked and event in START_OF_A_PROCESS:
-            raise AssertionError(f"{self._unmarked} starts a process ({event}): mark it with @pytest.mark.process")
+unmarked: list[str] = []
+"""The test that runs, if it is not marked: it may start no process, since `make check` relies on the mark."""
 
 
-guard = ProcessGuard()
+def refuse_processes(event: str, args: tuple[object, ...]) -> None:
+    if unmarked and event in START_OF_A_PROCESS:
+        raise AssertionError(f"{unmarked[0]} starts a process ({event}): mark it with @pytest.mark.process")
+
+
+sys.addaudithook(refuse_processes)
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers more than there are cores, since each often waits for servers and browsers."""
-    cores = os.cpu_count() or 1
-    return min(WORKERS_MAX, cores + 2)
+    """Return two workers more than there are cores, at most six, since each often waits for servers and browsers."""
+    return min(6, (os.cpu_count() or 1) + 2)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -75,8 +60,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    with guard.during(item):
+    unmarked[:] = [] if item.get_closest_marker("process") else [item.nodeid]
+    try:
         return (yield)
+    finally:
+        unmarked.clear()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which writes the groups into the items' ids
@@ -86,13 +74,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(os.path.relpath(item.path, item.config.rootpath)))
     items.sort(key=_rank)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Check in each worker that its tests are grouped: otherwise their fixtures would start several times."""
-    if session.config.getoption("loadgroup", False):
-        ungrouped = [item.nodeid for item in session.items if "@" not in item.nodeid]
-        assert not ungrouped, f"pytest-xdist has not grouped {ungrouped[0]}: is it compatible with this pytest?"
 
 
 def _rank(item: pytest.Item) -> int:

@@ -24,10 +24,6 @@ TOP = {path.name for path in ROOT.iterdir()}
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 
 
-def is_ours(path: Path) -> bool:
-    return not {".venv", "node_modules", "site"} & set(path.relative_to(ROOT).parts)
-
-
 def can_be_run(module: str) -> bool:
     """Tell whether `python -m <module>` finds something to run, without running it."""
     spec = importlib.util.find_spec(module)
@@ -75,7 +71,8 @@ def test_the_locks_name_no_registry() -> None:
 
 def test_no_line_of_javascript_is_longer_than_120_columns() -> None:
     """The formatter breaks code, but neither texts nor comments."""
-    scripts = [path for path in ROOT.rglob("*.*js") if path.suffix in (".js", ".mjs") and is_ours(path)]
+    elsewhere = {".venv", "node_modules", "site"}
+    scripts = [path for path in ROOT.rglob("*.*js") if elsewhere.isdisjoint(path.relative_to(ROOT).parts)]
     assert len(scripts) > 30
     lines = [(path, line) for path in scripts for line in path.read_text(encoding="utf-8").splitlines()]
     assert [(path.name, line) for path, line in lines if len(line) > 120] == []
@@ -99,6 +96,5 @@ def test_the_paths_that_the_guide_names_exist() -> None:
 @pytest.mark.process
 def test_the_hooks_run_the_commands_of_make_check_in_order() -> None:
     lines = output_of_make("-n", "check").splitlines()
-    commands = [line.strip() for line in lines if line.startswith((".venv/", ".ci/"))]
-    assert [hook["entry"] for hook in HOOKS] == commands
+    assert [hook["entry"] for hook in HOOKS] == [line.strip() for line in lines if line.startswith((".venv/", ".ci/"))]
     assert {(hook["language"], hook["pass_filenames"]) for hook in HOOKS} == {("system", False)}

@@ -27,9 +27,7 @@ SETUP = (ROOT / ".ci" / "setup").read_text(encoding="utf-8")
 FOLDERS = ("servers", "clients", "loadtests", "notebooks", "results")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS = PROJECT["dependency-groups"]
-FREE = {"help", "setup", "clean"}
-"""The targets that run nothing of ours: they need no group."""
-
+FREE = {"help", "setup", "clean"}  # the targets that run nothing of ours: they need no group
 SERVED = ["servers.__main__", "servers.pusher_service.__main__", *(f"servers.{row.slug}" for row in TRANSPORTS)]
 STARTS = {
     "compare": [
@@ -43,9 +41,6 @@ STARTS = {
     "notebooks": ["notebooks.execute", "notebooks.publish", "notebooks.analysis.claims.ledger"],
 }
 """The modules with which the commands of a group start; they import the rest."""
-
-COMMANDS = ("sh", "dirname", "mktemp", "rm", "cat")
-"""All that setup uses before it knows what is missing."""
 
 
 def name_of(requirement: str) -> str:
@@ -65,13 +60,7 @@ def declared(group: str) -> set[str]:
 
 def imported(graph: grimp.ImportGraph, modules: list[str]) -> set[str]:
     """Return the external top-level packages that these modules import, directly or through others."""
-    found: set[str] = set()
-    due = list(modules)
-    while due:
-        module = due.pop()
-        if module not in found:
-            found.add(module)
-            due += [] if graph.is_module_squashed(module) else graph.find_modules_directly_imported_by(module)
+    found = {name for module in modules for name in graph.find_upstream_modules(module)}
     return {name for name in found if name.partition(".")[0] not in {*FOLDERS, *sys.stdlib_module_names}}
 
 
@@ -87,8 +76,7 @@ def test_every_target_depends_on_the_stamp_of_a_group_and_every_group_has_one() 
     needs = dict(re.findall(r"^([a-z]+):(.*?)## ", MAKEFILE, re.MULTILINE))
     stamps = {target: re.findall(r"\$\(STAMP\)([a-z]+)", needed) for target, needed in needs.items()}
     assert len(stamps) > len(FREE)
-    wrong = {target: found for target, found in stamps.items() if target not in FREE and len(found) != 1}
-    assert wrong == {}
+    assert {target: found for target, found in stamps.items() if target not in FREE and len(found) != 1} == {}
     more = re.findall(r"^LINKS := .*\$\(STAMP\)([a-z]+)", MAKEFILE, re.MULTILINE)  # of compare, if it asks for a link
     assert {group for found in [*stamps.values(), more] for group in found} == set(GROUPS)
 
@@ -103,7 +91,7 @@ def test_setup_knows_what_a_group_contains_and_all_of_it_is_pinned(group: str) -
 
 def setup_on_a_bare_machine(folder: Path, *groups: str) -> "subprocess.CompletedProcess[str]":
     """Run setup as an unprivileged user of a Debian without any of the programs that it needs."""
-    for name in COMMANDS:
+    for name in ("sh", "dirname", "mktemp", "rm", "cat"):  # all that setup uses until it knows what is missing
         program = shutil.which(name)
         assert program
         (folder / name).symlink_to(program)
@@ -158,13 +146,12 @@ def test_the_image_holds_every_file_of_the_results_that_code_reads() -> None:
 def test_the_workflows_and_containers_use_targets_and_groups_that_exist() -> None:
     """They cannot be run here, so only the names in them are checked."""
     files = [*(ROOT / ".github" / "workflows").glob("*.yml"), ROOT / ".devcontainer" / "devcontainer.json", DOCKERFILE]
-    texts = {path.name: path.read_text(encoding="utf-8") for path in files}
-    assert len(texts) == 4
+    assert len(files) == 4
     targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
-    for name, text in texts.items():
-        assert "Not run here" in text, name
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert "Not run here" in text, path.name
         used = set(re.findall(r"\bmake ([a-z]+)", text))
         groups = set(re.findall(r"--group ([\w-]+)", text))
-        assert used | groups, name
-        assert used <= targets, name
-        assert groups <= set(GROUPS), name
+        assert used | groups, path.name
+        assert used - targets == groups - set(GROUPS) == set(), path.name

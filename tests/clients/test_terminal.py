@@ -7,7 +7,7 @@ import pytest
 from prompt_toolkit.formatted_text import fragment_list_to_text
 
 from clients.room_view import RoomView
-from clients.terminal import NAME_COLOURS, RoomStatus, ago, day, message_line, notice_line, visible
+from clients.terminal import RoomStatus, message_line
 from servers import transports
 from servers.core.wire import Account, Event, Kind, Member, Snapshot
 
@@ -18,12 +18,9 @@ BOB = Member("u-bob", "Bob", True, NOON_MS)
 CYD = Member("u-cyd", "Cyd", False, NOON_MS - 2 * MINUTE_MS)
 
 
-def message(text: str, name: str = "Bob") -> Event:
-    return Event("lobby", 5, Kind.MESSAGE, f"u-{name.lower()}", name, text, NOON_MS)
-
-
 def shown(text: str, name: str = "Bob", is_own: bool = False) -> str:
-    return fragment_list_to_text(message_line(message(text, name), is_own))
+    event = Event("lobby", 5, Kind.MESSAGE, f"u-{name.lower()}", name, text, NOON_MS)
+    return fragment_list_to_text(message_line(event, is_own))
 
 
 def status(*members: Member, receipts: dict[str, int] | None = None, sent_seq: int = 0) -> RoomStatus:
@@ -39,14 +36,12 @@ def toolbar(status: RoomStatus, now_s: float = 0.0) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "name", "is_own", "line"),
     [
-        ("hello", "Bob", False, "12:00        Bob │ hello"),
         ("hello", "Ada", True, "12:00        Ada ┃ hello"),
         ("hi", "李小龍", False, "12:00     李小龍 │ hi"),
         ("hi", "Maximiliane", False, "12:00 Maximiliane │ hi"),
-        ("one\ntwo", "Bob", False, "12:00        Bob │ one\n                 │ two"),
-        ("", "Bob", False, "12:00        Bob │ "),
+        ("one\r\n\ttwo", "Bob", False, "12:00        Bob │ one\n                 │     two"),
     ],
-    ids=["theirs", "mine", "wide name", "long name", "lines", "empty"],
+    ids=["mine", "wide name", "long name", "lines"],
 )
 def test_a_message_shows_time_name_and_text(text: str, name: str, is_own: bool, line: str) -> None:
     assert shown(text, name, is_own) == line
@@ -59,46 +54,16 @@ def test_control_characters_of_a_message_are_replaced(escape: str) -> None:
     assert "a\N{REPLACEMENT CHARACTER}" in line
 
 
-def test_notices_dates_and_white_space_are_formatted() -> None:
-    line = notice_line("Bob is online", NOON_MS)
-    assert fragment_list_to_text(line) == "12:00            · Bob is online"
-    assert day(NOON_MS) == "Tuesday, 3 March 2026"
-    assert visible("a\r\n\tb") == "a\n    b"
-
-
-def test_a_name_has_one_colour_however_it_is_written() -> None:
-    colours = [message_line(message("", name), False)[1][0] for name in ("Ada", "ADA")]
-    assert colours[0] == colours[1]
-    assert len({message_line(message("", f"user {n}"), False)[1][0] for n in range(200)}) == len(NAME_COLOURS)
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of WCAG 2.2."""
-    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-@pytest.mark.parametrize("colour", NAME_COLOURS)
-def test_every_name_is_readable_on_black_and_on_white(colour: str) -> None:
-    assert min(1.05 / (luminance(colour) + 0.05), (luminance(colour) + 0.05) / 0.05) >= 4.4
-
-
-READ = {"u-ada": 6, "u-bob": 7, "u-cyd": 8}
-
-
 @pytest.mark.parametrize(
     ("room", "end"),
     [
-        (status(), "Raw WebSocket  ● connected"),
+        (status(BOB, receipts={"u-bob": 7}), "Raw WebSocket  ● connected"),
         (replace(status(), connected=False), "○ disconnected, retrying"),
         (replace(status(), sending=2), "sending 2"),
         (replace(status(), latency_ms=0.4), "seen after 0 ms"),
         (replace(status(), latency_ms=1940.0), "seen after 1.9 s"),
-        (status(BOB, CYD, sent_seq=7), "not read yet"),
         (status(BOB, CYD, receipts={"u-ada": 7, "u-bob": 6}, sent_seq=7), "not read yet"),
-        (status(BOB, CYD, receipts=READ, sent_seq=7), "read by Bob, Cyd"),
-        (status(BOB, CYD, receipts=READ), "connected"),
+        (status(BOB, CYD, receipts={"u-ada": 6, "u-bob": 7, "u-cyd": 8}, sent_seq=7), "read by Bob, Cyd"),
     ],
 )
 def test_the_toolbar_shows_connection_latency_and_who_has_read_my_last_message(room: RoomStatus, end: str) -> None:
@@ -117,14 +82,3 @@ def test_the_toolbar_shows_who_types_until_the_notice_expires_but_not_that_i_do(
         room.view.apply([notice], now_s=0.0)
     assert toolbar(room)[0].endswith("Bob is typing…")
     assert "typing" not in toolbar(room, now_s=5.0)[0]
-
-
-@pytest.mark.parametrize(
-    ("silent_s", "text"),
-    [
-        *((-5, "just now"), (0.9, "just now"), (59, "59 s ago"), (60, "1 min ago")),
-        *((7199, "1 h ago"), (86_400, "1 day ago"), (200_000, "2 days ago")),
-    ],
-)
-def test_a_past_time_is_shown_in_its_largest_unit(silent_s: float, text: str) -> None:
-    assert ago(int(silent_s * 1000)) == text

@@ -58,8 +58,7 @@ async def stop(where: str, role: str, for_s: float) -> dict[str, Any]:
     if where not in ROLES:
         async with talking("raw_websocket", where, SIZE) as running:
             return await running.measured(lambda chat: hang(chat.victims["engine"].pid, for_s), SIZE)
-    outage = Outage(find(where), lambda deployed: deployed.hang(role, for_s))
-    return await run_outage(outage, SIZE) | NO_LOG
+    return await run_outage(Outage(find(where), lambda deployed: deployed.hang(role, for_s)), SIZE) | NO_LOG
 
 
 async def jump(slug: str, by: str, for_s: float) -> dict[str, Any]:

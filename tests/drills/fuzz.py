@@ -17,15 +17,9 @@ from tests.drills.running import EXAMPLES, Server, tracebacks_in, tree
 from tests.drills.sessions import ChatSession, DemoSession, PusherSession, Result, Session
 from tests.support.pusher_process import ENV
 
-AT_ONCE = 50
-"""How many inputs an example of hypothesis has."""
-
-RUN = 200
-"""How many examples a run of hypothesis has: it keeps those of one run in memory."""
-
-PART = 400_000
-"""How many inputs a listener is sent before it is started again: half of them fill its bounded caches."""
-
+AT_ONCE = 50  # how many inputs an example of hypothesis has
+RUN = 200  # how many examples a run of hypothesis has: it keeps those of one run in memory
+PART = 400_000  # how many inputs a listener is sent before it is started again: half of them fill its bounded caches
 UNLIMITED = ("--commands-per-s", "1000000", "--hold", "0.1", "--ping", "0.1")
 HOST = ("servers.deploy.serverless", "short_polling", "--instances", "1", "--server-options", " ".join(UNLIMITED))
 

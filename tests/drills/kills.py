@@ -12,10 +12,7 @@ from tests.drills.running import Running, talking
 from tests.outages.people import Size
 
 SIZE = Size(people=4, every_s=0.05, before_s=0.0, after_s=0.0, catch_up_s=60.0)
-PAUSE_S = 0.2
-STORES = {"sqlite": 1.0, "redis": 0.1, "postgresql": 0.1}
-"""How many kills on each store, as a share of those on SQLite."""
-
+STORES = {"sqlite": 1.0, "redis": 0.1, "postgresql": 0.1}  # how many kills on each store, as a share of those on SQLite
 FIGURES = ("messages", "deliveries", "lost", "duplicates", "out_of_order", "tracebacks", "evidence")
 
 
@@ -45,7 +42,7 @@ async def kill_repeatedly(store: str, transport: str, kills: int, turn: int) -> 
         victims = list(running.victims.items())
         for number in range(kills):
             await running.progress()
-            await asyncio.sleep(rng.uniform(0, PAUSE_S))
+            await asyncio.sleep(rng.uniform(0, 0.2))
             role, victim = victims[number % len(victims)]
             await asyncio.to_thread(victim.kill)
             killed[f"killed_{role}"] += 1

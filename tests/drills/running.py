@@ -24,19 +24,16 @@ DEADLINE_S = 60.0
 EXAMPLES = 3
 
 
+@dataclass
 class Server:
-    """One of our programs, on the same port after each start. before: what to put before its command.
+    """One of our programs, on the same port after each start. before: precedes its command. folder: has its logs."""
 
-    Each start has a log of its own in the folder.
-    """
+    command: Sequence[str]
+    folder: Path
+    env: Mapping[str, str] | None = None
+    before: Sequence[str] = ()
 
-    def __init__(
-        self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
-    ) -> None:
-        self.before = before
-        self._command = command
-        self._folder = folder
-        self._env = env
+    def __post_init__(self) -> None:
         self._port = free_port()
         self._starts = itertools.count()
         self.start()
@@ -47,8 +44,8 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it serves; raises ChildFailed."""
-        command = [*self.before, *python_module(*self._command, "--port", str(self._port), "--attached")]
-        self.child = ChildProcess(command, self._env, self._folder / f"{self._command[0]}-{next(self._starts)}.log")
+        command = [*self.before, *python_module(*self.command, "--port", str(self._port), "--attached")]
+        self.child = ChildProcess(command, self.env, self.folder / f"{self.command[0]}-{next(self._starts)}.log")
         self.child.await_ready()
 
     def kill(self) -> None:
@@ -77,26 +74,21 @@ class Worker:
         """Do nothing: the server starts a worker in its place."""
 
 
-Victim = Server | Worker | Engine
-"""A process that can be killed and started again."""
+Victim = Server | Worker | Engine  # a process that can be killed and started again
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A running chat. victims: its processes, by role; "server" ends with all its workers.
 
-    folder: has the logs of our programs.
+    folder: has the logs of our programs. disk: the folder of an embedded log.
     """
 
     server: Server
     victims: Mapping[str, Victim]
     folder: Path
+    disk: Path
     joined: Crowd
-
-    @property
-    def disk(self) -> Path:
-        """The folder of an embedded log."""
-        return self.folder / "disk"
 
     async def progress(self) -> None:
         """Wait until a message arrives; raises TimeoutError."""
@@ -141,7 +133,7 @@ async def talking(
         if scheme in ENGINES:
             victims["worker"] = Worker(server)
         joined = await stack.enter_async_context(crowd(slug, server.child.address, size, OPTIONS))
-        running = Running(server, victims, folder, joined)
+        running = Running(server, victims, folder, disk, joined)
         await running.progress()
         yield running
 

@@ -151,8 +151,7 @@ class PusherSession(Session):
         with suppress(ValueError, LookupError, TypeError, AttributeError):
             frame = json.loads(data)
             if frame["event"] == "pusher:subscribe" and "-" in frame["data"]["channel"]:
-                auth = signed_subscription(self.known["socket_id"], **frame["data"])
-                return encode({**frame, "data": auth})
+                return encode({**frame, "data": signed_subscription(self.known["socket_id"], **frame["data"])})
         return data
 
 

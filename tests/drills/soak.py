@@ -18,13 +18,10 @@ from tests.drills.running import Running, talking, tracebacks_in, tree
 from tests.outages.outcome import outcome
 from tests.outages.people import Person, Size
 
-QUARTER = 6
-"""How many samples a quarter of the soak has; each has the latencies since its quarter began."""
-
+QUARTER = 6  # how many samples a quarter of the soak has; each has the latencies since its quarter began
 SAMPLES = 4 * QUARTER
 SIZE = Size(people=4, every_s=1.0, catch_up_s=60.0)
-OLD_S = 10.0
-"""Everybody must have received a message that was acknowledged so long ago."""
+OLD_S = 10.0  # everybody must have received a message that was acknowledged so long ago
 EXAMINED = 2
 """Over how many of the latest intervals a sample looks for losses; the last sample looks at everything. Otherwise the
 work of each sample would grow with time, and delay the people, who run in the same process."""

@@ -1,6 +1,5 @@
 """The drills at a size that fits a test run: nothing acknowledged is lost, and no input makes a listener fail."""
 
-from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -14,24 +13,16 @@ from tests.drills import faults, fuzz, kills, soak
 pytestmark = pytest.mark.process
 KILLS, INPUTS, SOAK_S = 4, 5_000, 5.0
 BATCHES = [
-    pytest.param(
-        store,
-        row.slug,
-        id=f"{store}-{row.slug}",
-        marks=() if row.needs_push_service or store == turn else pytest.mark.drill,
-    )
+    (store, row.slug)
     for row, turn in zip(TRANSPORTS, cycle(kills.STORES))
     for store in kills.STORES
+    if row.needs_push_service or store == turn
 ]
-"""Every transport on each store. `make test` runs the push service's on each, and the others on one store in turn."""
+"""The push service on each store, and every other transport on one store in turn; `make drills` runs all pairs."""
 
-TRIED = [("stopped", "single-server"), ("clock", "raw_websocket"), ("disk", "raw_websocket")]
-FAULTS = [
-    pytest.param(key, id=f"{key['fault']}-{key['what']}", marks=pytest.mark.drill if key["fault"] == "disk" else ())
-    for key in faults.plan(1.0)
-    if (key["fault"], key["where"]) in TRIED
-]
-"""The faults that are tried here; those that need a namespace of their own are left to `make drills`."""
+TRIED = [("stopped", "single-server"), ("clock", "raw_websocket")]
+FAULTS = [key for key in faults.plan(1.0) if (key["fault"], key["where"]) in TRIED]
+"""The faults that are tried here; `make drills` has all, also those that need a namespace of their own."""
 
 
 @pytest.mark.xdist_group("drills-kills")
@@ -62,7 +53,7 @@ def test_a_soak_loses_nothing_and_measures_every_transport() -> None:
     assert measured == {row.slug for row in TRANSPORTS}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault["what"]))
 def test_a_fault_costs_no_acknowledged_message(fault: command.Key) -> None:
     row = faults.row(fault)
     assert not command.has_fault(row), row
@@ -72,17 +63,6 @@ def test_a_fault_costs_no_acknowledged_message(fault: command.Key) -> None:
 def test_a_drill_resumes_after_its_last_row_and_does_nothing_once_complete(tmp_path: Path) -> None:
     path = tmp_path / "kills.jsonl"
     plan = [{"turn": turn} for turn in range(3)]
-    started: list[command.Key] = []
-
-    def interrupted_after_two(todo: Iterable[command.Key]) -> Iterator[command.Row]:
-        for key in islice(todo, 2):
-            started.append(key)
-            yield {**key, "lost": 0}
-
-    command.resume(path, plan, interrupted_after_two)
-    assert started == plan[:2]
-    command.resume(path, plan, interrupted_after_two)
-    assert started == plan
-    command.resume(path, plan, interrupted_after_two)
-    assert started == plan
+    for _ in range(3):
+        command.resume(path, plan, lambda todo: (dict(key) for key in islice(todo, 2)))  # interrupted after two
     assert [row["turn"] for row in command.read(path)] == [0, 1, 2]

@@ -30,7 +30,6 @@ from tests.outages.outcome import LATE_S
 from tests.outages.people import Size
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
-NOT_PINNED = Cores(None, None)
 
 
 def main(
@@ -53,7 +52,7 @@ def main(
         "outage_s": OUTAGE_S,
         "push_service": manifest.push_service(),
     }
-    sys.exit(keep(trials(repeats, only, size), record, {"outages": COLUMNS}, out / OUTAGES_FILE, NOT_PINNED))
+    sys.exit(keep(trials(repeats, only, size), record, {"outages": COLUMNS}, out / OUTAGES_FILE, Cores(None, None)))
 
 
 def trials(repeats: int, only: str, size: Size) -> Iterator[Trial]:

@@ -17,8 +17,7 @@ from tests.outages.people import Size, crowd
 from tests.support.pusher_process import push_service, service_settings
 
 OUTAGE_S = 5.0
-LOG_S = 60.0
-"""How long to wait for a line of the log while a program is restarted, also on a busy machine."""
+LOG_S = 60.0  # how long to wait for a line of the log while a program is restarted, also on a busy machine
 
 
 @dataclass(frozen=True, slots=True)

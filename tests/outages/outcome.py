@@ -11,8 +11,7 @@ from tests.outages.people import Crowd, Person, Size
 LATE_S = 0.5
 """A message is late that arrives later than this after its intended moment: its recipient was not up to date."""
 
-Outcome = dict[str, float]
-"""Columns of `results.schema.OUTAGES`, times in seconds."""
+Outcome = dict[str, float]  # columns of `results.schema.OUTAGES`, times in seconds
 
 
 async def outcome_of(joined: Crowd, failure: Callable[[], Awaitable[None]], size: Size) -> Outcome:
@@ -30,13 +29,7 @@ async def outcome_of(joined: Crowd, failure: Callable[[], Awaitable[None]], size
 
 
 def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
-    """Return the outcome of an outage that began and was over at these moments of the monotonic clock."""
-    times_s = _times_s(people, began_s, over_s)
-    return {**_counts(people, began_s), **{name: round(value_s, 3) for name, value_s in times_s.items()}}
-
-
-def _counts(people: Sequence[Person], began_s: float) -> Outcome:
-    """Return how many messages there were and how they arrived, over all; and who was cut off, from then on."""
+    """Return the outcome of an outage from `began_s` to `over_s`; messages and deliveries are counted over all."""
     sent = {message.seq for person in people for message in person.sent}
     deliveries = sum(len({message.seq for message in person.received} & sent) for person in people)
     return {
@@ -47,6 +40,7 @@ def _counts(people: Sequence[Person], began_s: float) -> Outcome:
         "out_of_order": sum(later.seq < one.seq for person in people for one, later in pairwise(person.received)),
         "connections_broken": sum(any(up_s >= began_s for _, up_s in person.broken) for person in people),
         "seen_offline": len({user for person in people for user, at_s in person.offline if at_s >= began_s}),
+        **{name: round(value_s, 3) for name, value_s in _times_s(people, began_s, over_s).items()},
     }
 
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -64,12 +64,10 @@ def _process_trees(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
     return {by_pid[child.pid]: [child, *child.children(recursive=True)] for child in supervisor.children()}
 
 
-def _ports(tree: list[psutil.Process], status: str) -> Iterator[int]:
-    """Yield the ports that processes listen on, or the ports at the other end of their open connections."""
-    for process in tree:
-        for each in process.net_connections("tcp"):
-            if each.status == status:
-                yield (each.raddr or each.laddr).port
+def _ports(tree: list[psutil.Process], status: str) -> set[int]:
+    """Return the ports that processes listen on, or the ports at the other end of their open connections."""
+    connections = [each for process in tree for each in process.net_connections("tcp") if each.status == status]
+    return {(each.raddr or each.laddr).port for each in connections}
 
 
 def _called(tree: list[psutil.Process], roles: Mapping[int, str]) -> set[str]:

@@ -13,12 +13,10 @@ from typing import NamedTuple
 
 from clients.conversation import ChatSession, log_in
 from clients.http_session import Options
-from servers.core.wire import Event, Kind
+from servers.core.wire import Kind
 
-SAMPLE_S = 0.02
-"""How often each client's connection is sampled."""
-ACKNOWLEDGED_S = 90.0
-"""Longer than a client retries: it gives up first, and says why."""
+SAMPLE_S = 0.02  # how often each client's connection is sampled
+ACKNOWLEDGED_S = 90.0  # longer than a client retries: it gives up first, and says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +78,14 @@ class Person:
             turn += 1
 
     async def read(self) -> None:
+        """Record when each message comes, and who is shown as offline."""
         async with aclosing(self.client.events()) as events:  # type: ignore[type-var]
             async for event in events:
-                self.on_event(event)
-
-    def on_event(self, event: Event) -> None:
-        """Record when a message came, and who was shown as offline."""
-        if event.kind is Kind.MESSAGE:
-            self.received.append(Received(event.seq, event.body, monotonic()))
-            self.has_received.set()
-        elif event.kind is Kind.PRESENCE and event.body == "offline":
-            self.offline.append((event.sender, monotonic()))
+                if event.kind is Kind.MESSAGE:
+                    self.received.append(Received(event.seq, event.body, monotonic()))
+                    self.has_received.set()
+                elif event.kind is Kind.PRESENCE and event.body == "offline":
+                    self.offline.append((event.sender, monotonic()))
 
     async def watch_connection(self) -> None:
         while True:

@@ -6,7 +6,6 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Frame, Page
 
 AXE = AXE_FILE_PATH.read_text(encoding="utf-8")
-GRAVE = ("serious", "critical")
 SMALL_TEXTS = """[...document.querySelectorAll("body *")]
   .filter((node) => node.checkVisibility())
   .filter((node) => [...node.childNodes].some(({nodeType, data}) => nodeType === Node.TEXT_NODE && data.trim()))
@@ -23,5 +22,5 @@ def findings(frame: Frame | Page) -> list[tuple[str, Any]]:
     return [
         (violation["id"], [node["html"] for node in violation["nodes"]])
         for violation in found["violations"]
-        if violation["impact"] in GRAVE
+        if violation["impact"] in ("serious", "critical")
     ]

@@ -3,13 +3,13 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
-from threading import Event, Thread
-from typing import Literal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Literal, Self
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 from h2 import events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -17,7 +17,7 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from hyperframe.frame import SettingsFrame
 
-from servers.deploy.child_process import LOOPBACK, READY_S
+from servers.deploy.child_process import LOOPBACK
 from servers.links import certificate_file
 
 FLOOD = SettingsFrame().serialize() * 1_000
@@ -25,46 +25,39 @@ FLOOD = SettingsFrame().serialize() * 1_000
 REQUESTS_TO_BREAK = ("send", "events")
 """The proxy breaks the responses to these requests: the server has executed them, but the client does not learn it."""
 
-BREAK_EVERY = 3
-"""Of the parts of those responses."""
-
-BREAKS_MAX = 10
-"""Of each kind of request: a client that returns causes further events, which would be broken, too."""
-
-Act = Literal["reset", "goaway", "flood"]
-"""RST_STREAM ends a stream, GOAWAY a connection; or SETTINGS frames follow each other without end."""
+BREAK_EVERY = 3  # of the parts of those responses
+BREAKS_MAX = 10  # of each kind of request: a client that returns causes further events, which would be broken, too
+Act = Literal["reset", "goaway", "flood"]  # RST_STREAM ends a stream, GOAWAY a connection; or SETTINGS without end
+Request = tuple[dict[str, str], bytearray]  # header fields and body
 
 
+@dataclass
 class BreakingProxy:
     """Interrupts some responses of a server by one kind of act; broken: how often, by what was requested."""
 
-    def __init__(self, server: str, act: Act) -> None:
-        self.address = ""
-        self.broken = Counter[str]()
-        self.stop: Callable[[], object] = lambda: None
-        self._server = server
-        self._act = act
-        self._parts = Counter[str]()
+    server: str
+    act: Act
+    address: str = ""
+    broken: Counter[str] = field(default_factory=Counter)
+    parts: Counter[str] = field(default_factory=Counter)
 
-    async def serve(self, ready: Event) -> None:
-        """Serve until `stop` is called."""
-        stopping = asyncio.Event()
-        self.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stopping.set)
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Self]:
+        """Serve until the block ends."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate_file())
         context.set_alpn_protocols(["h2"])
         server = await asyncio.start_server(self._connected, LOOPBACK, 0, ssl=context)
         self.address = f"https://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
-        ready.set()
-        await stopping.wait()
+        yield self
         server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = H2Connection(H2Configuration(client_side=False, header_encoding="ascii"))
         peer.initiate_connection()
-        requests: dict[int, tuple[dict[str, str], bytearray]] = {}
+        requests: dict[int, Request] = {}
         passing: dict[int, asyncio.Task[None]] = {}
-        async with httpx.AsyncClient(base_url=self._server, trust_env=False, timeout=None) as client:
+        async with httpx.AsyncClient(base_url=self.server, trust_env=False, timeout=None) as client:
             with suppress(OSError, ProtocolError):
                 writer.write(peer.data_to_send())
                 while data := await reader.read(65_536):
@@ -77,7 +70,7 @@ class BreakingProxy:
                                 peer.acknowledge_received_data(length or 0, number)
                                 requests[number][1].extend(body or b"")
                             case events.StreamEnded():
-                                responding = self._pass_on(client, peer, writer, number, *requests.pop(number))
+                                responding = self._pass_on(client, peer, writer, number, requests.pop(number))
                                 passing[number] = asyncio.create_task(responding)
                             case events.StreamReset() if number in passing:
                                 passing[number].cancel()
@@ -88,14 +81,9 @@ class BreakingProxy:
         writer.close()
 
     async def _pass_on(
-        self,
-        client: httpx.AsyncClient,
-        peer: H2Connection,
-        writer: asyncio.StreamWriter,
-        number: int,
-        headers: dict[str, str],
-        body: bytearray,
+        self, client: httpx.AsyncClient, peer: H2Connection, writer: asyncio.StreamWriter, number: int, request: Request
     ) -> None:
+        headers, body = request
         path = headers[":path"]
         named = {name: value for name, value in headers.items() if not name.startswith(":")}
         async with client.stream(headers[":method"], path, headers=named, content=bytes(body)) as response:
@@ -113,23 +101,23 @@ class BreakingProxy:
     def _is_due(self, path: str) -> bool:
         """Return whether to break the response now, and count it."""
         request = path.partition("?")[0].rpartition("/")[2]
-        self._parts[request] += 1
-        is_next = request in REQUESTS_TO_BREAK and self._parts[request] % BREAK_EVERY == 0
+        self.parts[request] += 1
+        is_next = request in REQUESTS_TO_BREAK and self.parts[request] % BREAK_EVERY == 0
         is_due = is_next and self.broken[request] < BREAKS_MAX
         self.broken[request] += is_due
         return is_due
 
     async def _break(self, peer: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
-        if self._act == "reset":
+        if self.act == "reset":
             peer.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
-        elif self._act == "goaway":
+        elif self.act == "goaway":
             peer.close_connection()
         writer.write(peer.data_to_send())
-        while self._act == "flood":
+        while self.act == "flood":
             writer.write(FLOOD)
             await writer.drain()
             await asyncio.sleep(0)  # a lost connection is noticed only when others run, too
-        if self._act == "goaway":
+        if self.act == "goaway":
             writer.close()
 
 
@@ -137,12 +125,5 @@ class BreakingProxy:
 def breaking(server: str, act: Act) -> Iterator[BreakingProxy]:
     """Run a proxy in a thread of its own until the block ends."""
     proxy = BreakingProxy(server, act)
-    ready = Event()
-    thread = Thread(target=lambda: asyncio.run(proxy.serve(ready)))
-    thread.start()
-    assert ready.wait(READY_S), "the proxy did not start"
-    try:
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(proxy.serving()):
         yield proxy
-    finally:
-        proxy.stop()
-        thread.join()

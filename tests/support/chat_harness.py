@@ -17,6 +17,9 @@ HOLD_S = 1.0
 TYPING_S = 0.5
 DEADLINE_S = 15.0
 SECRET = "conformance"
+DURATIONS = ("--lease", str(LEASE_S), "--hold", str(HOLD_S), "--ping", "1", "--typing", str(TYPING_S))
+"""The options of a server that make them short."""
+
 OPTIONS = Options(poll_s=0.05, gap_s=0.1, backoff_s=0.02, backoff_max_s=0.2)
 
 
@@ -25,15 +28,9 @@ def serving(
     transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None
 ) -> Iterator[ChildProcess]:
     """Run a server of that transport as a process. Its port is fixed: another may be started there after it."""
-    command = ["servers", transport.slug, *arguments(), "--port", str(port or free_port()), *more]
+    command = ["servers", transport.slug, *DURATIONS, "--port", str(port or free_port()), *more]
     with started(command, env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
         yield running
-
-
-def arguments() -> list[str]:
-    """Return the options of a server that set the short durations."""
-    durations = {"--lease": LEASE_S, "--hold": HOLD_S, "--ping": 1.0, "--typing": TYPING_S}
-    return [str(part) for pair in durations.items() for part in pair]
 
 
 @dataclass

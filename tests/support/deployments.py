@@ -15,7 +15,7 @@ from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.links import Link
 from servers.transports import Transport
-from tests.support.chat_harness import SECRET, arguments, serving
+from tests.support.chat_harness import DURATIONS, SECRET, serving
 from tests.support.engines import Engines
 
 
@@ -67,7 +67,7 @@ class Deployed:
     ) -> Iterator[ChildProcess]:
         store = "sqlite" if self.deployment.store == "sqlite" else engines.fresh_url(self.deployment.store)
         command = ["servers", "deploy", self.deployment.name, "--port", "0", "--store", store]
-        options = ["--server-options", shlex.join([*arguments(), *more])]
+        options = ["--server-options", shlex.join([*DURATIONS, *more])]
         with started([*command, *options], env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
             yield running
 

@@ -11,9 +11,7 @@ from servers.deploy import engines
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES, Engine
 
-SHARED = ENGINES
-"""The engines that several processes share, by the scheme of their URLs."""
-
+SHARED = ENGINES  # the engines that several processes share, by the scheme of their URLs
 INSTALL = "apt-get update && apt-get install -y --no-install-recommends"
 DEADLINE_S = 15.0
 Value = TypeVar("Value")

@@ -72,8 +72,7 @@ def guest(address: str, room: str = "") -> Iterator[Guest]:
 
 def stats(address: str) -> dict[str, Any]:
     """Return what a server has counted."""
-    counted: dict[str, Any] = httpx.get(f"{address}/stats", trust_env=False).raise_for_status().json()
-    return counted
+    return dict(httpx.get(f"{address}/stats", trust_env=False).raise_for_status().json())
 
 
 def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
@@ -100,8 +99,7 @@ def narrow_socket(address: str) -> socket.socket:
 
 def receive(opened: ClientConnection) -> dict[str, Any]:
     """Wait for the next frame; raises TimeoutError at the deadline."""
-    frame: dict[str, Any] = json.loads(opened.recv(DEADLINE_S))
-    return frame
+    return dict(json.loads(opened.recv(DEADLINE_S)))
 
 
 def closing(opened: ClientConnection) -> tuple[int, str]:

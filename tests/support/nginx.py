@@ -12,13 +12,14 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from servers.deploy import engines
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port
 from servers.deploy.engines import Engine, give_to_engines
-from servers.transports import TRANSPORTS, Commands, Reads, Transport, find
+from servers.transports import TRANSPORTS, Transport, find
 from tests.support.guest import Guest, guest
 
 SITES = Path(__file__).parents[2] / "servers" / "deploy" / "nginx"
@@ -71,10 +72,7 @@ def answers(port: int) -> bool:
 
 def site_of(transport: Transport) -> Path:
     """Return the configuration for a transport: its own, or that of one whose clients read and send alike."""
-
-    def traffic(row: Transport) -> tuple[Reads, Commands, bool]:
-        return row.reads, row.commands, row.needs_push_service
-
+    traffic = attrgetter("reads", "commands", "needs_push_service")
     alike = (row for row in TRANSPORTS if traffic(row) == traffic(transport))
     sites = [SITES / f"{row.slug}.conf" for row in (transport, *alike)]
     return next((site for site in sites if site.exists()), sites[0])

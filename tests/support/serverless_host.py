@@ -24,8 +24,7 @@ DEADLINE_S = 15.0
 POLL_S = 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0
-PATIENT = replace(OPTIONS, response_s=60.0)
-"""For clients that wait for a cold start on a busy machine."""
+PATIENT = replace(OPTIONS, response_s=60.0)  # for clients that wait for a cold start on a busy machine
 
 
 @asynccontextmanager
@@ -41,8 +40,7 @@ async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.Async
 
 async def bill(client: httpx.AsyncClient) -> dict[str, Any]:
     """Return what the host has metered, whatever its instances do."""
-    billed: dict[str, Any] = (await client.get("/host/stats")).json()
-    return billed
+    return dict((await client.get("/host/stats")).json())
 
 
 async def until(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

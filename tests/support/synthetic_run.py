@@ -15,7 +15,6 @@ from servers.transports import TRANSPORTS, Commands, Reads, find
 
 ALL = tuple(row.slug for row in TRANSPORTS)
 MESSAGE_GAP_S = 0.5
-PUSH_S = 0.004
 SCENARIO = "conversation"
 
 
@@ -60,7 +59,7 @@ def write(folder: Path, plan: SyntheticRun) -> Path:
 def _deliveries(plan: SyntheticRun, slug: str, repeat: int) -> Iterator[tuple[object, ...]]:
     """Yield a row for each message and user: polls are uniform over the interval, pushes take about `push_s`."""
     random_ = random.Random(f"{slug} {repeat}")
-    push_s = plan.push_s.get(slug, PUSH_S)
+    push_s = plan.push_s.get(slug, 0.004)
     for seq in range(plan.messages):
         due_s = 1000 + 100 * repeat + seq * MESSAGE_GAP_S
         for user in range(plan.users):
