@@ -26,7 +26,7 @@ LEFT_IN = 0.7
 RIGHT_IN = 1.25
 NAME_IN = 0.16
 NAME_GAP = 0.025  # of the axes' width
-TICKS_APART_IN = 0.16  # at least, on a logarithmic axis
+CHARACTER_IN = 0.06  # about how wide a character of a tick is
 BARS_APART_IN = 0.025
 CROSS_STEP = 0.07  # of the axes' height
 
@@ -126,15 +126,15 @@ def _frame(axes: Axes, panel: Panel) -> None:
 
 
 def _apart(axes: Axes, xs: Sequence[float]) -> list[float]:
-    """Return those ascending values whose ticks are far enough from the one before to be read."""
+    """Return those ascending values whose ticks do not overlap the one before."""
     to_in = axes.transData - axes.figure.dpi_scale_trans
     found: list[float] = []
-    last_in = float("-inf")
+    end_in = float("-inf")
     for x in xs:
-        at_in = float(to_in.transform((x, 1.0))[0])
-        if at_in - last_in >= TICKS_APART_IN:
+        at_in, half_in = float(to_in.transform((x, 1.0))[0]), CHARACTER_IN / 2 * len(wording.amount(x))
+        if at_in - half_in >= end_in:
             found.append(x)
-            last_in = at_in
+            end_in = at_in + half_in + CHARACTER_IN / 2
     return found
 
 

@@ -30,7 +30,7 @@ LINES_FULL = 60
 
 
 class Layout(NamedTuple):
-    """Where the parts of a lane are, in inches from its top left."""
+    """Where the parts of a lane are, in inches from its top left; waits_characters: how long a line of text may be."""
 
     lane_in: float
     strip_left: float
@@ -38,10 +38,13 @@ class Layout(NamedTuple):
     strip_width: float
     latency_left: float
     requests_left: float
+    waits_characters: int = 24
 
 
 WIDE = Layout(0.98, strip_left=2.0, strip_top=0.05, strip_width=3.6, latency_left=5.75, requests_left=6.95)
-NARROW = Layout(1.55, strip_left=0.5, strip_top=0.75, strip_width=3.1, latency_left=1.75, requests_left=2.85)
+NARROW = Layout(
+    1.55, strip_left=0.5, strip_top=0.75, strip_width=3.1, latency_left=1.75, requests_left=2.82, waits_characters=21
+)
 
 
 def draw(run: Run) -> Figure:
@@ -105,7 +108,7 @@ def _lane_texts(place: Placing, top_in: float, layout: Layout, run: Run, slug: s
     found = latency(run, slug)
     requests = price(run, slug, REQUESTS)
     name, _, aside = run.label_of(slug).partition(" (")
-    waits = "\n".join(textwrap.wrap(transport.who_waits + (f" ({aside}" if aside else ""), 24))
+    waits = "\n".join(textwrap.wrap(transport.who_waits + (f" ({aside}" if aside else ""), layout.waits_characters))
     place.text(MARGIN_IN, top_in, name, color=transport.colour, weight="bold", size=10)
     place.text(MARGIN_IN, top_in + 0.21, waits, color=GREY, linespacing=1.3)
     big = {"color": transport.colour, "weight": "bold", "size": 15}

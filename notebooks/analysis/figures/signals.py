@@ -19,7 +19,6 @@ from servers import transports
 
 ROW_IN = 0.2
 HEADER_IN = 0.34
-TRUE_IN = 0.75
 FOOTER_IN = 0.55
 
 
@@ -49,7 +48,7 @@ def draw(run: Run, signals: Sequence[Signal], title: str, subtitle: str) -> Figu
     """Return the chart of these kinds of events, one below the other."""
     groups = {signal: [_row_of(run, slug, signal.kind) for slug in run.slugs] for signal in signals}
     rows = [row for group in groups.values() for row in group]
-    names_in, header_in = (1.35, HEADER_IN + 0.16) if is_narrow() else (2.1, HEADER_IN)
+    names_in, header_in, true_in = (1.7, HEADER_IN + 0.16, 0.5) if is_narrow() else (2.1, HEADER_IN, 0.75)
     figure, top_in = sheet(header_in * len(groups) + ROW_IN * len(rows) + FOOTER_IN, title, subtitle)
     place = Placing(figure)
     at_in = top_in + 0.1
@@ -62,7 +61,7 @@ def draw(run: Run, signals: Sequence[Signal], title: str, subtitle: str) -> Figu
         place.text(*claims_at, f"{signal.claims}; n = {count:,}", color=GREY, size=7.5)
         rows_in = at_in + header_in - 0.1
         height_in = ROW_IN * len(group)
-        axes = place.axes(names_in, rows_in, width_in() - names_in - TRUE_IN - MARGIN_IN, height_in)
+        axes = place.axes(names_in, rows_in, width_in() - names_in - true_in - MARGIN_IN, height_in)
         _frame(axes, limits, len(group), labelled=signal == signals[-1])
         for index, row in enumerate(group):
             name = transports.find(row.slug).label if is_narrow() else run.label_of(row.slug)

@@ -109,7 +109,7 @@ def _palette(image: Image.Image) -> Image.Image:
 
 def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
     """Return a white figure with its headline, and the distance from its top to the end of the headline, in inches."""
-    share = width_in() / WIDTH_IN
+    share = (width_in() - 2 * MARGIN_IN) / (WIDTH_IN - 2 * MARGIN_IN)
     title_lines = _balanced(title, int(share * TITLE_CHARACTERS))
     subtitle_lines = [
         line for part in subtitle.split("\n") for line in _balanced(part, int(share * SUBTITLE_CHARACTERS))

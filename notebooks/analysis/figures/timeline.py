@@ -102,7 +102,7 @@ def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
     elif transport.needs_push_service:
         text = "held by the push service" if is_narrow() else "held by the push service: no function waits"
     style: dict[str, Any] = {"color": transport.colour, "size": 7.5, "ha": "center", "va": "center", "zorder": 5}
-    axes.text(SPAN_S / 3, row + at, text, **style)
+    axes.text(SPAN_S / (2 if is_narrow() else 3), row + at, text, **style)
 
 
 def _bar(axes: Axes, row: int, span: dict[Any, Any], transport: Transport) -> None:
