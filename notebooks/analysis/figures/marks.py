@@ -16,7 +16,7 @@ from servers import transports
 PART_TINT = 0.45
 MARK_IN = 0.25
 LEGEND_LINE_IN = 0.22
-CHARACTER_IN = 0.058  # about how wide a character of a legend is
+CHARACTER_IN = 0.052  # about how wide a character of a legend is
 SPREAD_ROUNDS = 50  # a move may bring the next pair too close, so one round is not enough
 
 

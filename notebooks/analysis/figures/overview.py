@@ -108,9 +108,10 @@ def _lane_texts(place: Placing, top_in: float, layout: Layout, run: Run, slug: s
     found = latency(run, slug)
     requests = price(run, slug, REQUESTS)
     name, _, aside = run.label_of(slug).partition(" (")
-    waits = "\n".join(textwrap.wrap(transport.who_waits + (f" ({aside}" if aside else ""), layout.waits_characters))
+    waits = transport.who_waits + (f" ({aside}" if aside else "")
+    lines = textwrap.wrap(waits, layout.waits_characters, break_on_hyphens=False)
     place.text(MARGIN_IN, top_in, name, color=transport.colour, weight="bold", size=10)
-    place.text(MARGIN_IN, top_in + 0.21, waits, color=GREY, linespacing=1.3)
+    place.text(MARGIN_IN, top_in + 0.21, "\n".join(lines), color=GREY, linespacing=1.3)
     big = {"color": transport.colour, "weight": "bold", "size": 15}
     place.text(layout.latency_left, top_in, wording.duration(medians_ms(run)[slug]), **big)
     medians = list(medians_ms(run).values())

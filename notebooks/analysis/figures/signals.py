@@ -84,7 +84,7 @@ def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool
     ms_axis(axes, limits)
     axes.set_ylim(rows - 0.5, -0.5)
     grid_of_rows(axes)
-    axes.tick_params(axis="x", labelbottom=labelled)
+    axes.tick_params(axis="x", labelbottom=labelled, labelsize=7)
     axes.set_xlabel("time from sent to seen, logarithmic" if labelled else "", size=7.5)
     axes.spines["bottom"].set_visible(False)
 
