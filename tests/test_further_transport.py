@@ -31,18 +31,26 @@ reads = "poll"
 commands = "post"
 is_addition = true
 """
-TOUCHED = [f"{folder}/<slug>.py" for folder in ("clients", "loadtests", "servers")]
-TOUCHED += ["clients/web/transports/<slug>.js", REGISTRY]
+TOUCHED = [
+    "clients/<slug>.py",
+    "clients/web/transports/<slug>.js",
+    "loadtests/<slug>.py",
+    "servers/<slug>.py",
+    REGISTRY,
+]
 CHARTS = "tests/notebooks/test_analysis_charts.py::test_every_chart_draws_for_odd_runs_and_stays_small"
+SITES = "tests/servers/deploy/test_nginx.py::test_every_transport_has_a_site"
 TESTS_OF_THE_COPY = {
     "import contracts, nginx site, charts": (
         "tests/test_import_contracts.py",
-        "tests/servers/deploy/test_nginx.py::test_every_transport_has_a_site",
+        SITES,
         f"{CHARTS}[overview-all transports]",
     ),
     "conformance": ("tests/conformance/test_messages.py", "-k", SLUG),
     "lane of the demo": ("tests/browser/test_demo.py", "-k", SLUG),
 }
+
+
 Contents = Mapping[str, bytes]
 
 
@@ -66,6 +74,11 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contents]:
     return copy, {str(path.relative_to(copy)): path.read_bytes() for path in copy.rglob("*") if path.is_file()}
 
 
+@pytest.fixture
+def tree(copied: tuple[Path, Contents]) -> Path:
+    return copied[0]
+
+
 def run(tree: Path, module: str, *options: str) -> None:
     """Run a module of the copy; fails with its output."""
     command = [sys.executable, "-m", module, *options]
@@ -77,20 +90,20 @@ def test_it_touches_only_what_the_readme_lists(copied: tuple[Path, Contents]) ->
     before = {name: (ROOT / name).read_bytes() for name in not_ignored()}
     _, after = copied
     touched = [name for name, content in after.items() if before.get(name) != content]
-    assert {name.replace(SLUG, "<slug>") for name in touched} == set(TOUCHED)
+    assert sorted(name.replace(SLUG, "<slug>") for name in touched) == TOUCHED
     for guide in ("README.md", ".github/CONTRIBUTING.md"):
         text = (ROOT / guide).read_text(encoding="utf-8")
         assert [name for name in TOUCHED if name not in text] == []
 
 
 @pytest.mark.parametrize("options", TESTS_OF_THE_COPY.values(), ids=TESTS_OF_THE_COPY.keys())
-def test_the_copy_passes_its_own_tests(copied: tuple[Path, Contents], options: Sequence[str]) -> None:
-    run(copied[0], "pytest", "-p", "no:cacheprovider", *options)
+def test_the_copy_passes_its_own_tests(tree: Path, options: Sequence[str]) -> None:
+    run(tree, "pytest", "-p", "no:cacheprovider", *options)
 
 
-def test_a_comparison_measures_it(copied: tuple[Path, Contents], tmp_path: Path) -> None:
+def test_a_comparison_measures_it(tree: Path, tmp_path: Path) -> None:
     load = "--users 2 --room-size 2 --rate 2 --seconds 2 --poll 0.2"
-    run(copied[0], "loadtests", "compare", "--transport", SLUG, *load.split(), "--out", str(tmp_path))
+    run(tree, "loadtests", "compare", "--transport", SLUG, *load.split(), "--out", str(tmp_path))
     (cell,) = cells_below(tmp_path)
     assert cell["transport"] == SLUG
     assert int(cell["delivered"]) == int(cell["expected"]) > 0

@@ -50,4 +50,4 @@ def open_window(browser: Browser, demo: str) -> Iterator[OpenWindow]:
         if not window.page.is_closed():
             window.page.close()
     assert [error for window in windows for error in window.errors] == []
-    assert {url.hostname for window in windows for url in window.requested} <= {None, "127.0.0.1"}
+    assert {host for window in windows for host in window.hosts} <= {"127.0.0.1"}

@@ -10,7 +10,7 @@ from time import sleep
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from loadtests.harness.browser import chromium
 from results.explorer import PAGE, page
@@ -23,10 +23,15 @@ STILLS: dict[str, dict[str, Any]] = {
     "demo_dark.png": {"viewport": {"width": 1360, "height": 1080}, "color_scheme": "dark"},
     "demo_narrow.png": {"viewport": {"width": 360, "height": 1180}, "color_scheme": "light"},
 }
+ANIMATED = "demo.webp"
+EXPLORER = "explore.png"
+EXPLORER_SCREEN = ViewportSize(width=1280, height=900)
 SCREEN = {"width": 1366, "height": 690}
 WIDTH = 860
 FRAME_S = 0.25
 FRAMES = 42
+COLOURS = 128
+TALK_S = 12.0
 
 
 def still(browser: Browser, name: str, settings: dict[str, Any]) -> None:
@@ -36,14 +41,14 @@ def still(browser: Browser, name: str, settings: dict[str, Any]) -> None:
         window.page.locator("#delay").fill("20")
         window.press("Add five people")
         window.page.locator("#rate").fill("1")
-        sleep(12)
+        sleep(TALK_S)
         saved(window.page.screenshot(), name)
         window.page.close()
 
 
 def saved(picture: bytes, name: str) -> None:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(128, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
 
 
 def explorer(browser: Browser) -> None:
@@ -51,10 +56,10 @@ def explorer(browser: Browser) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / PAGE
         path.write_text(page((FOLDER / EXPLORER_FILE).read_text(encoding="utf-8")), encoding="utf-8")
-        window = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+        window = browser.new_page(viewport=EXPLORER_SCREEN, color_scheme="light")
         window.goto(f"{path.as_uri()}#preset=team")
         window.locator("#reveal").click()
-        saved(window.screenshot(), "explore.png")
+        saved(window.screenshot(), EXPLORER)
         window.close()
 
 
@@ -71,8 +76,7 @@ def animation(browser: Browser) -> None:
         window.page.close()
     first, *others = frames
     shown_ms = round(1000 * FRAME_S)
-    path = FOLDER / "demo.webp"
-    first.save(path, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=34, method=6)
+    first.save(FOLDER / ANIMATED, save_all=True, append_images=others, duration=shown_ms, loop=0, quality=34, method=6)
 
 
 def main() -> None:

@@ -257,6 +257,15 @@ def test_a_stated_origin_controls_its_frame_and_no_window_that_it_opens(browser:
         expect(opened.value.locator("#members")).to_contain_text("Ada (you)")
 
 
+def test_a_page_connects_to_the_push_service_that_its_server_names(browser: Browser) -> None:
+    env = {**service_settings("http://push.test:4433"), "NO_PROXY": "*"}
+    with page_server("pusher_adapter", env=env) as server, browser.new_context() as context:
+        page = context.new_page()
+        with page.expect_websocket() as opened:
+            enter(page, server.address, "Ada")
+        assert opened.value.url.startswith("wss://push.test:4433/app/")
+
+
 def test_a_page_names_the_connection_that_its_policy_forbids(browser: Browser) -> None:
     with page_server("pusher_adapter") as server, browser.new_context() as context:
         load_with_policy(context, "connect-src 'self'")

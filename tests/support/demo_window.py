@@ -4,16 +4,20 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, Request, expect
 
 from servers.deploy.child_process import started
 
 READY_MS = 60_000
-STEP_MS = 60_000  # steps of the tour wait for each other, and some move every server to another host
+STEP_MS = 60_000
+"""Steps of the tour wait for each other, and some move every server to another host."""
+
 SEEN_MS = 30_000
-SCREEN = {"width": 1800, "height": 1100}  # so large that every lane's frame is in sight: a browser draws no other
+SCREEN = {"width": 1800, "height": 1100}
+"""So large that every lane's frame is in sight: a browser draws no other."""
+
 NETWORK = ("Failed to load resource", "WebSocket connection to")
 """How a browser itself reports a lost connection; a page cannot prevent that."""
 
@@ -30,7 +34,10 @@ def running_demo(web: Path | None = None) -> Iterator[str]:
 
 
 class Window:
-    """A window of the demo, used as a person would. errors: of its console. requested: the addresses of requests."""
+    """A window of the demo, used as a person would.
+
+    errors: what its console reported. hosts: where it sent requests. paths: those that it requested, by port.
+    """
 
     def __init__(
         self, browser: Browser, address: str, name: str = "", query: str = "quiet", **settings: object
@@ -38,10 +45,11 @@ class Window:
         self.page: Page = browser.new_page(**{"viewport": SCREEN, **settings})  # type: ignore[arg-type]
         self.page.set_default_timeout(SEEN_MS)
         self.errors: list[str] = []
-        self.requested: list[SplitResult] = []
+        self.hosts: set[str] = set()
+        self.paths: dict[int | None, list[str]] = {}
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.requested.append(urlsplit(request.url)))
+        self.page.on("request", self._on_request)
         named = f"name={name}" if name else ""
         self.page.goto(f"{address}/?{'&'.join(filter(None, (named, query)))}")
         expect(self.page.locator("#text")).to_be_enabled(timeout=READY_MS)
@@ -77,51 +85,64 @@ class Window:
         """Return the messages shown in a lane, oldest first."""
         return self.room(slug, "#messages li span").all_inner_texts()
 
-    def expect_last(self, text: str, *slugs: str) -> None:
-        """Wait until the last message of these lanes, or of all, is this one; fails with what a lane reports."""
-        for slug in slugs or self.slugs:
-            try:
-                expect(self.room(slug, "#messages li span").last).to_have_text(text)
-            except AssertionError as error:
-                raise AssertionError(f"{slug}: {self.room(slug, '#trouble').inner_text()!r}") from error
+    def expect_last(self, slug: str, text: str) -> None:
+        """Wait until a lane's last message is this one; fails with the error that the lane's page shows."""
+        try:
+            expect(self.room(slug, "#messages li span").last).to_have_text(text)
+        except AssertionError as error:
+            raise AssertionError(f"{slug}: {self.room(slug, '#trouble').inner_text()!r}") from error
 
     def figure(self, slug: str, name: str) -> str:
         """Return a counter as it is shown."""
         return self.card(slug).locator(f"[data-figure={name}]").inner_text()
 
+    def colour(self, slug: str, part: str) -> str:
+        """Return the colour in which a part of a lane's card is written."""
+        return str(self.card(slug).locator(part).evaluate("(node) => getComputedStyle(node).color"))
+
     def requests_to(self, slug: str) -> list[str]:
         """Return the paths of the lane's requests that belong to the chat."""
         port = urlsplit(self.frame(slug).url).port
-        paths = [url.path for url in self.requested if url.port == port]
-        return [path for path in paths if not path.startswith(("/web/", "/health"))]
+        return [path for path in self.paths.get(port, []) if not path.startswith(("/web/", "/health"))]
 
     def walk_tour(self, steps: int, never: str) -> list[str]:
         """Walk the tour to its end by keyboard, and return its titles; no answer contains what matches `never`."""
         titles = []
-        answer = expect(self.page.locator("#tour-answer"))
         for place in range(1, steps + 1):
             expect(self.page.locator("#tour-place")).to_have_text(f"Step {place} of {steps}")
             expect(self.page.locator("#tour-title")).to_be_focused()
-            answer.to_have_text(re.compile(r"\d"), timeout=STEP_MS)
-            answer.not_to_have_text(re.compile(never), timeout=STEP_MS)
+            expect(self.page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=STEP_MS)
+            expect(self.page.locator("#tour-answer")).not_to_have_text(re.compile(never), timeout=STEP_MS)
             for slug in self.slugs:
                 expect(self.card(slug).locator("h2")).to_be_in_viewport(ratio=1)
-            title = self.page.locator("#tour-title").inner_text()
-            if title.startswith("Serverless"):
+            titles.append(self.page.locator("#tour-title").inner_text())
+            if titles[-1].startswith("Serverless"):
                 expect(self.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=STEP_MS)
-            if title.startswith("Short polling"):
-                answer.to_have_text(re.compile(r"\d+ of \d+ requests brought nothing"))
-            if title.startswith("WebSocket"):
-                answer.to_have_text(re.compile(r"longest (?:[2-9]|\d\d)[\d.]* s with the cut"), timeout=STEP_MS)
-            if title.startswith("HTTPS"):
-                answer.to_contain_text("committed measurement")
-            titles.append(title)
+            if titles[-1].startswith("Short polling"):
+                expect(self.page.locator("#tour-answer")).to_contain_text(
+                    re.compile(r"\d+ of \d+ requests brought nothing")
+                )
+            if titles[-1].startswith("WebSocket"):
+                recovered = re.compile(r"longest (?:[2-9]|\d\d)[\d.]* s with the cut")
+                expect(self.page.locator("#tour-answer")).to_have_text(recovered, timeout=STEP_MS)
+            if titles[-1].startswith("HTTPS"):
+                expect(self.page.locator("#tour-answer")).to_contain_text("committed measurement")
             self.page.keyboard.press("ArrowRight")
         expect(self.page.locator("#tour")).to_be_hidden()
         return titles
+
+    def close(self) -> None:
+        """Close the window, as a person does."""
+        self.page.close(run_before_unload=True)
 
     def _on_console(self, message: ConsoleMessage) -> None:
         script = urlsplit(message.location["url"]).path
         is_expected = message.text.startswith(NETWORK) or (message.text.startswith(CLOSED) and PUSHER_JS in script)
         if message.type in ("error", "warning") and not is_expected:
             self.errors.append(f"{message.text} ({script})")
+
+    def _on_request(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.hostname:
+            self.hosts.add(url.hostname)
+            self.paths.setdefault(url.port, []).append(url.path)
