@@ -107,11 +107,10 @@ def check_loads(
     scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: OurServers, generators: int
 ) -> None:
     """Raise ValueError if a load does not fill its rooms and generators, or if the target cannot have it."""
-    loads = [load for scenario in scenarios for load in scenario.workloads]
-    for load in loads:
+    for name, load in [(scenario.name, load) for scenario in scenarios for load in scenario.workloads]:
         check_link(load.link)
         if load.proxy and engines.program("nginx") is None:
-            raise ValueError(f"--scenario {scenarios[0].name} needs nginx; Debian's package nginx has it")
+            raise ValueError(f"--scenario {name} needs nginx; Debian's package nginx has it")
         if load.users % load.room_size:
             raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
         event_s = max(load.restart_at_s, load.bunch_s)
