@@ -118,7 +118,7 @@ function drawBills() {
   const load = loadOf(inputs);
   const names = Object.keys(DEPLOYMENTS);
   const usdOf = (name, users) => billOf(name, users, load, bills).usd;
-  const counts = Array.from({ length: 46 }, (_, place) => Math.round(10 ** (place / 9)));
+  const counts = Array.from({ length: 91 }, (_, place) => 10 ** (place / 18));
   const lines = names.flatMap((name) => {
     const points = counts.map((users) => [users, usdOf(name, users) + 1]);
     const end = counts.findLastIndex((users) => users <= measuredUsers(name, bills));
