@@ -1,8 +1,8 @@
 """Pusher adapter: commands go to the API, events come from the push service.
 
 Teaches that a push service may lose an event without an error. So the client also reads: after subscribing, on a gap,
-and when a heartbeat's response names a later head than the cursor. A client that sends no heartbeats reads after too
-long a silence. While the service cannot be reached, the client polls.
+and when a heartbeat's response names a later head than the cursor; no page waits for that response. A client that sends
+no heartbeats reads after too long a silence. While the service cannot be reached, the client polls.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from clients.errors import ConnectionLost
 from clients.http_session import HttpSession
 from clients.inbox import Inbox
 from clients.pusher_socket import PusherSubscription
-from servers.core.wire import Page, Snapshot
+from servers.core.wire import Head, Page, Snapshot
 
 
 class Connection(ChatConnection):
@@ -23,6 +23,7 @@ class Connection(ChatConnection):
         super().__init__(http)
         self._subscription = PusherSubscription(http)
         self._caught_up = False
+        self._heartbeat: asyncio.Task[Head] | None = None
         self._heartbeat_s = 0.0
         self._next_check_s = 0.0
 
@@ -38,8 +39,7 @@ class Connection(ChatConnection):
     async def receive(self, inbox: Inbox) -> Page:
         """Wait for the next page that the service pushes, and send heartbeats; read when something is missing."""
         while True:
-            if self._until_check_s() <= 0 and await self._may_be_behind(inbox):
-                self._caught_up = False
+            self._check(inbox)
             page = await self._receive_pushed(inbox) if self._caught_up else None
             if page is not None:
                 self._restart_silence()
@@ -49,7 +49,8 @@ class Connection(ChatConnection):
 
     async def _receive_pushed(self, inbox: Inbox) -> Page | None:
         """Return the next pushed page; None when a check is due, or when missing events must be read."""
-        timeout_s = self.http.options.gap_s if inbox.behind else self._until_check_s()
+        waits_briefly = inbox.behind or self._heartbeat is not None
+        timeout_s = self.http.options.gap_s if waits_briefly else self._until_check_s()
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._subscription.receive()
@@ -61,12 +62,17 @@ class Connection(ChatConnection):
             await self._subscription.restart()
             return None
 
-    async def _may_be_behind(self, inbox: Inbox) -> bool:
-        """Return whether events may be missing: after a silence, or if a heartbeat's response names a later head."""
-        if self._subscription.silence_s:
-            return True
-        self._check_after(self._heartbeat_s)
-        return inbox.lags((await self.http.heartbeat()).cursor)
+    def _check(self, inbox: Inbox) -> None:
+        """Look at a heartbeat's response, and send the next one when it is due; without heartbeats, read when it is."""
+        if self._heartbeat is not None and self._heartbeat.done():
+            answered, self._heartbeat = self._heartbeat, None
+            self._caught_up &= not inbox.lags(answered.result().cursor)
+        if self._heartbeat is None and self._until_check_s() <= 0:
+            if self._subscription.silence_s:
+                self._caught_up = False
+            else:
+                self._check_after(self._heartbeat_s)
+                self._heartbeat = asyncio.create_task(self.http.heartbeat())
 
     def _restart_silence(self) -> None:
         """Measure the silence from now on, if no heartbeats are sent."""
@@ -89,5 +95,9 @@ class Connection(ChatConnection):
         return page
 
     async def disconnect(self) -> None:
-        """Close the socket, or stop trying to open one."""
+        """Close the socket, or stop trying to open one; give up a heartbeat that waits for its response."""
+        heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            heartbeat.cancel()
+            await asyncio.gather(heartbeat, return_exceptions=True)
         await self._subscription.close()

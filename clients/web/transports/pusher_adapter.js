@@ -32,7 +32,8 @@ export class Connection extends ChatConnection {
   async open() {
     this.ended?.abort();
     const snapshot = await this.http.join();
-    Object.assign(this, { pages: undefined, mustRead: true, refusal: undefined });
+    const head = { epoch: snapshot.epoch, seq: snapshot.head };
+    Object.assign(this, { pages: undefined, mustRead: true, failure: undefined, isAsking: false, head });
     this.heartbeatMs = (1000 * snapshot.lease_s) / HEARTBEATS_PER_LEASE;
     this.checkDueMs = performance.now() + this.heartbeatMs;
     this.ended = new AbortController();
@@ -43,12 +44,16 @@ export class Connection extends ChatConnection {
   /** Wait for a page and send heartbeats; read when something is missing, and poll while not subscribed. */
   async receive(inbox, signal) {
     for (;;) {
-      if (this.refusal) throw this.refusal;
-      if (performance.now() >= this.checkDueMs && (await this.#mayLag(inbox))) this.mustRead = true;
-      const patienceMs = inbox.behind ? GAP_MS : Math.max(0, this.checkDueMs - performance.now());
-      const page = this.mustRead ? undefined : await this.pages?.get(patienceMs).catch(() => undefined);
-      if (page) return this.#noted(page);
-      if (this.mustRead || inbox.behind || !this.pages) return this.#read(inbox, signal);
+      if (this.failure) throw this.failure;
+      const isDue = performance.now() >= this.checkDueMs;
+      if (isDue && !this.silenceMs) this.#sendHeartbeat(this.ended.signal);
+      this.mustRead ||= (isDue && this.silenceMs > 0) || inbox.lags(this.head);
+      const patienceMs = inbox.behind || this.isAsking ? GAP_MS : Math.max(0, this.checkDueMs - performance.now());
+      const pushed = this.mustRead ? undefined : await this.pages?.get(patienceMs).catch(() => undefined);
+      if (!pushed && !this.mustRead && !inbox.behind && this.pages) continue;
+      const page = pushed ?? (await this.#read(inbox, signal));
+      if (this.silenceMs) this.checkDueMs = performance.now() + this.silenceMs; // measured anew
+      return page;
     }
   }
 
@@ -65,7 +70,7 @@ export class Connection extends ChatConnection {
     const isSubscribed = Boolean(this.pages);
     const missed = await this.http.read(inbox.cursor, signal);
     this.mustRead = !isSubscribed || missed.events.length > 0; // a page with events may not be the last one
-    return this.#noted(missed);
+    return missed;
   }
 
   /** Subscribe, and again after a pause whenever the connection is lost, until the service refuses permanently. */
@@ -77,7 +82,7 @@ export class Connection extends ChatConnection {
       if (ended.aborted) return;
       const error = await this.#subscribe(ended).catch((reason) => reason);
       if (error instanceof Refused && this.ended.signal === ended) {
-        this.refusal = error;
+        this.failure = error;
         this.attempt.abort();
         this.pages?.fail(error);
         return;
@@ -89,18 +94,13 @@ export class Connection extends ChatConnection {
     }
   }
 
-  /** Measure the silence from now on, if no heartbeats are sent; return the page. */
-  #noted(page) {
-    if (this.silenceMs) this.checkDueMs = performance.now() + this.silenceMs;
-    return page;
-  }
-
-  /** Return whether events may be missing: after a silence, or if a heartbeat's response names a later head. */
-  async #mayLag(inbox) {
-    if (this.silenceMs) return true;
-    this.checkDueMs = performance.now() + this.heartbeatMs;
-    const { epoch, head } = await this.http.post({ type: "heartbeat", connection: this.http.connection });
-    return inbox.lags({ epoch, seq: head });
+  /** Renew the lease, and learn the room's head. No page waits for the response. */
+  async #sendHeartbeat(ended) {
+    Object.assign(this, { isAsking: true, checkDueMs: performance.now() + this.heartbeatMs });
+    const asked = this.http.post({ type: "heartbeat", connection: this.http.connection });
+    const { epoch, head: seq, failure } = await asked.catch((error) => ({ failure: error }));
+    if (ended.aborted) return;
+    Object.assign(this, failure ? { failure } : { head: { epoch, seq } }, { isAsking: false });
   }
 
   /** Subscribe; `pages` is set for as long as that lasts. Raises ConnectionLost when it fails or ends, or Refused. */

@@ -1,0 +1,86 @@
+"""The adapter's client: a heartbeat goes beside the pages, and its response says whether one was lost."""
+
+import asyncio
+from typing import Any
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+
+from clients import pusher_adapter
+from clients.errors import ConnectionLost
+from clients.http_session import Options
+from clients.inbox import Inbox
+from servers.core.wire import Head, Page, Snapshot
+from tests.clients.test_inbox import page
+
+DEADLINE_S = 5.0
+AT_ONCE = Snapshot("e1", 0, 0.003, (), {}, ())
+"""With so short a lease, a heartbeat is due as soon as the client receives."""
+
+
+class Subscribed:
+    """A subscription that stands, with the pages that the service pushes."""
+
+    silence_s = 0.0
+
+    def __init__(self) -> None:
+        self.pushed: asyncio.Queue[Page] = asyncio.Queue()
+        self.receive = self.pushed.get
+        self.start = Mock()
+        self.close = AsyncMock()
+        self.ready = AsyncMock(return_value=True)
+
+
+@pytest.fixture
+def pushed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Page]:
+    subscription = Subscribed()
+    monkeypatch.setattr(pusher_adapter, "PusherSubscription", lambda http: subscription)
+    return subscription.pushed
+
+
+def server(**answers: Any) -> Mock:
+    """Return an HTTP session whose requests have these answers: mocks, or functions to await."""
+    nothing_new = AsyncMock(return_value=page(0, 0))
+    return Mock(
+        **{"options": Options(gap_s=0.01), "join": AsyncMock(return_value=AT_ONCE), "read": nothing_new, **answers}
+    )
+
+
+async def caught_up(http: Mock) -> tuple[pusher_adapter.Connection, Inbox]:
+    """Return a connection that has read once after subscribing, and its inbox."""
+    connection, inbox = pusher_adapter.Connection(http), Inbox(AT_ONCE.cursor)
+    await connection.open(inbox)
+    assert await connection.receive(inbox) == page(0, 0)
+    await asyncio.sleep(AT_ONCE.lease_s)
+    return connection, inbox
+
+
+async def test_a_pushed_page_does_not_wait_for_the_response_to_a_heartbeat(pushed: asyncio.Queue[Page]) -> None:
+    asked = asyncio.Event()
+
+    async def never_answered() -> Head:
+        asked.set()
+        unanswered: asyncio.Future[Head] = asyncio.get_running_loop().create_future()
+        return await unanswered
+
+    connection, inbox = await caught_up(server(heartbeat=never_answered))
+    async with asyncio.timeout(DEADLINE_S):
+        receiving = asyncio.create_task(connection.receive(inbox))
+        await asked.wait()
+        pushed.put_nowait(page(0, 1))
+        assert await receiving == page(0, 1)
+        await connection.disconnect()
+
+
+async def test_a_heartbeat_whose_response_names_a_later_head_has_the_client_read(pushed: asyncio.Queue[Page]) -> None:
+    connection, inbox = await caught_up(server(heartbeat=AsyncMock(return_value=Head("e1", 1))))
+    connection.http.read = AsyncMock(return_value=page(0, 1))  # type: ignore[method-assign]
+    async with asyncio.timeout(DEADLINE_S):
+        assert await connection.receive(inbox) == page(0, 1)
+
+
+async def test_a_heartbeat_that_is_lost_ends_the_connection(pushed: asyncio.Queue[Page]) -> None:
+    connection, inbox = await caught_up(server(heartbeat=AsyncMock(side_effect=ConnectionLost("pulled"))))
+    with pytest.raises(ConnectionLost, match="pulled"):
+        async with asyncio.timeout(DEADLINE_S):
+            await connection.receive(inbox)
