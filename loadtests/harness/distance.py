@@ -7,7 +7,7 @@ delays, or through a recorder. The workload's `one_way_delay_s` delays both of t
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -76,10 +76,7 @@ def serving_at_distance(
             return scheme + str(relay.next_line(READY_S, on_tick)["address"]).removeprefix("http")
 
         links = {link: partial(relayed, link) for link, delay_s in delays_s.items() if delay_s}
-        options = ["--presence", "webhook"] if workload.webhooks else []
-        options += ["--compress"] if workload.compress else []
-        proxy = bool(workload.proxy)
-        with serving_over(links, transport, cores, folder, on_tick, store, options, workload.link, proxy) as served:
+        with serving_over(links, transport, workload, cores, folder, on_tick, store) as served:
             yield served
 
 
@@ -87,18 +84,13 @@ def serving_at_distance(
 def serving_over(
     links: Mapping[Link, Interpose],
     transport: Transport,
+    workload: Workload,
     cores: Cores,
     folder: Path,
     on_tick: OnTick | None,
     store: StoreChoice = DEFAULT_STORE,
-    options: Sequence[str] = (),
-    kind: str = PLAIN,
-    proxy: bool = False,
 ) -> Iterator[tuple[RestartableServers, ClientAddresses]]:
-    """Run the servers of a transport, and have clients and API reach them over these links; raises NotMeasured.
-
-    kind: of the clients' links, one of LINKS. proxy: whether clients reach nginx, which uses plain HTTP to the server.
-    """
+    """Run the servers of a transport, which clients and API reach over these links; raises NotMeasured."""
 
     def over(link: Link, address: str) -> str:
         """Return the address at which a server is reached over a link."""
@@ -108,11 +100,14 @@ def serving_over(
         service: dict[str, Any] = {}
         environment = {CERTIFICATES: str(folder / "certificates")}  # a restarted server uses the same ones
         if transport.needs_push_service and Link.PUBLISHING in links:
-            apart = push_service_apart(cores.servers, folder, on_tick, links[Link.PUBLISHING], environment, kind)
+            publishing = links[Link.PUBLISHING]
+            apart = push_service_apart(cores.servers, folder, on_tick, publishing, environment, workload.link)
             service, variables = stack.enter_context(apart)
             environment |= variables
         ready_store = stack.enter_context(provisioned(store, cores.servers, folder, on_tick))
-        options = ["--link", PLAIN if proxy else kind, *options]
+        options = ["--link", PLAIN if workload.proxy else workload.link]  # nginx uses plain HTTP to the server
+        options += ["--presence", "webhook"] if workload.webhooks else []
+        options += ["--compress"] if workload.compress else []
         servers = stack.enter_context(
             RestartableServers(transport.slug, cores.servers, folder, on_tick, ready_store, environment, options)
         )
@@ -121,7 +116,7 @@ def serving_over(
             servers.server = replace(servers.server, push_service=service["address"], pids=pids)
         server = servers.server
         address, authority = server.address, server.authority
-        if proxy:
+        if workload.proxy:
             nginx = stack.enter_context(proxied(address, cores.servers, folder / "nginx"))
             servers.server = replace(server, pids={**server.pids, PROXY: nginx.pid})
             address, authority = nginx.address, nginx.authority
@@ -141,8 +136,8 @@ def push_service_apart(
 ) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Run the stand-in by itself; yields its ready line, and the environment variables by which an API finds it.
 
-    interpose: puts a relay between the API and the stand-in. environment: added to the stand-in's. kind: see
-    `serving_over`. Raises NotMeasured.
+    interpose: puts a relay between the API and the stand-in. environment: added to the stand-in's. kind: of the
+    clients' links, one of LINKS. Raises NotMeasured.
     """
     shared = credentials()
     command = python_module("servers.pusher_service", "--port", "0", "--attached", "--link", kind)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.experiments.capture import command
+from loadtests.experiments.capture import command, pusher_js
 from loadtests.harness.distance import Link
 from loadtests.plan.workload import Workload
 from notebooks.analysis.wire import fallbacks
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(command, "TRANSPORTS", (find("pusher_adapter"), find("short_polling")))
         patched.setattr(command, "CONVERSATION", LOAD)
-        patched.setattr(command, "PAIRS", 1)
+        patched.setattr(pusher_js, "PAIRS", 1)
         assert command.capture(folder) == 0
     return folder
 
@@ -54,7 +54,7 @@ def test_a_capture_can_be_parsed_and_nothing_is_left_over(folder: Path) -> None:
 
 def test_the_vendors_own_client_does_not_outlive_its_parent() -> None:
     nobody = json.dumps({"key": "key", "host": "127.0.0.1", "port": 1, "channel": "room", "event": "event", "count": 1})
-    subprocess.run(["node", command.SCRIPT, nobody], input=b"", check=False, timeout=DEADLINE_S)
+    subprocess.run(["node", pusher_js.SCRIPT, nobody], input=b"", check=False, timeout=DEADLINE_S)
 
 
 def test_the_vendors_own_client_falls_back_and_every_byte_is_recorded(folder: Path) -> None:

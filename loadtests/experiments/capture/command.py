@@ -1,124 +1,32 @@
 """`python -m loadtests capture`: a short conversation of two on each transport, recorded byte by byte.
 
 The users are those of the load tests, with a browser's headers. Each link, also the one from the API to the push
-service, has a recorder: a relay that writes down what crosses it. `results/README.md` documents the file.
-
-Then the vendor's own client, pusher-js, on networks that block more or less: which transport it chooses, and what that
-costs. Teaches to test a claim about a product on the product itself: the client chooses its transport freely, and the
-vendor's own library publishes to it. It publishes two messages at once, as a chat does, then pauses.
+service, has a recorder. Then the vendor's own client, on three networks. `results/README.md` documents the file.
 """
 
 import json
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
-import pusher
 from rich.console import Console
 
+from loadtests.experiments.capture import pusher_js
+from loadtests.experiments.capture.recorder import recorded_pieces, recorder
 from loadtests.harness import manifest
-from loadtests.harness.children import NotMeasured, running
+from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores
-from loadtests.harness.distance import Link, credentials, serving_over
+from loadtests.harness.distance import Link, serving_over
 from loadtests.harness.generator import generating
-from loadtests.harness.server_probe import READY_S
 from loadtests.plan.workload import Workload
 from loadtests.scenarios import experiment
 from loadtests.targets.target import OurServers
 from results import terminal
 from results.schema import CAPTURES_FILE
-from servers.deploy.child_process import ChildProcess, python_module
 from servers.transports import TRANSPORTS, Transport
-
-
-@contextmanager
-def recorder(link: Link, address: str, folder: Path, *options: str) -> Iterator[str]:
-    """Insert a recorder into a link until the block ends; yields the address to use instead. Raises NotMeasured.
-
-    options: of `loadtests.harness.relay`.
-    """
-    arguments = ("--to", address.removeprefix("http://"), "--record", str(_path(link, folder)))
-    command = python_module("loadtests.harness.relay", *arguments, *options)
-    with running(command, None, folder / f"recorder, {link}.log") as child:
-        yield str(child.next_line(READY_S)["address"])
-
-
-def recorded_pieces(link: Link, folder: Path, since_s: float = 0.0) -> list[dict[str, Any]]:
-    """Return the pieces that crossed a link, with their times since `since_s`; none if it had no recorder."""
-    path = _path(link, folder)
-    pieces = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return [{"link": str(link), **piece, "at_s": round(piece["at_s"] - since_s, 6)} for piece in pieces]
-
-
-def _path(link: Link, folder: Path) -> Path:
-    return folder / f"{link}.json"
-
-
-SCRIPT = Path(__file__).with_name("pusher_js.mjs")
-CHANNEL, EVENT = "room", "message"
-DELAY_MS = 50
-PAUSE_S = 0.3  # until the client's next polling request has arrived
-PAIRS = 10
-NETWORKS = {
-    "on an open network": (),
-    "without upgrades": ("--refuse-upgrades",),
-    "behind a buffering proxy": ("--buffer",),
-}
-"""By name: the options of the relay."""
-
-
-def record_pusher_js() -> dict[str, Any]:
-    """Return what happened on each network; waits half a minute, since the client is slow to fall back.
-
-    Raises NotMeasured.
-    """
-    if (node := shutil.which("node")) is None:
-        raise NotMeasured("pusher-js runs on node, which is not installed: `make setup`")
-    return {name: _record(node, options) for name, options in NETWORKS.items()}
-
-
-def _record(node: str, options: tuple[str, ...]) -> dict[str, Any]:
-    environment = credentials()
-    with TemporaryDirectory(prefix="capture-") as name:
-        folder = Path(name)
-        command = python_module("servers.pusher_service", "--port", "0", "--attached")
-        with running(command, None, folder / "push service.log", environment) as service:
-            target = service.next_line(READY_S)["address"]
-            with recorder(Link.PUSH_SERVICE, target, folder, "--delay-ms", str(DELAY_MS), *options) as address:
-                url = urlsplit(address)
-                wanted = {"key": environment["PUSHER_KEY"], "host": url.hostname, "port": url.port}
-                arguments = json.dumps({**wanted, "channel": CHANNEL, "event": EVENT, "count": 2 * PAIRS})
-                with running([node, str(SCRIPT), arguments], None, folder / "pusher-js.log") as client:
-                    chosen = client.next_line(READY_S)
-                    latencies_ms = _publish(target, environment, client)
-                    client.wait(READY_S)
-        pieces = recorded_pieces(Link.PUSH_SERVICE, folder)
-    return {"one_way_delay_ms": DELAY_MS, **chosen, "latencies_ms": latencies_ms, "pieces": pieces}
-
-
-def _publish(address: str, environment: dict[str, str], client: ChildProcess) -> list[list[float]]:
-    """Publish all pairs; return how late both messages of each came, in ms."""
-    url = urlsplit(address)
-    app_id, key, secret = (environment[f"PUSHER_{name}"] for name in ("APP_ID", "KEY", "SECRET"))
-    api = pusher.Pusher(app_id=app_id, key=key, secret=secret, ssl=False, host=url.hostname, port=url.port)
-    session = api._pusher_client.http.session  # the library has no public access to it
-    session.trust_env = False  # a proxy named in the environment does not reach our loopback address
-    latencies_ms = []
-    with session:
-        for _ in range(PAIRS):
-            time.sleep(PAUSE_S)
-            for text in ("Hello!", "typed"):
-                api.trigger(CHANNEL, EVENT, {"text": text, "at_ms": 1000 * time.time()})
-            latencies_ms.append([round(client.next_line(READY_S)["latency_ms"], 1) for _ in range(2)])
-    return latencies_ms
-
 
 (CONVERSATION,) = experiment("capture").workloads
 UNPINNED = Cores(None, None)
@@ -132,13 +40,13 @@ def capture(out: Path, only_pusher_js: bool = False) -> int:
     console = terminal.console()
     path = out / CAPTURES_FILE
     try:
-        pusher_js = record_pusher_js()  # first, since it ends at once if node is missing
+        networks = pusher_js.record_networks()  # first, since it ends at once if node is missing
         captures = json.loads(path.read_text(encoding="utf-8")) if only_pusher_js else record_transports(console)
-        captures["pusher_js"] = pusher_js
+        captures["pusher_js"] = networks
     except NotMeasured as error:
         console.print(f"Not recorded: {error}", style="red", markup=False)
         return 1
-    for network, found in captures["pusher_js"].items():
+    for network, found in networks.items():
         console.print(f"pusher-js, {network}: {found['transport']} after {found['subscribed_s']:.1f} s")
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(captures, indent=1) + "\n", encoding="utf-8")
@@ -171,7 +79,7 @@ def record(transport: Transport, load: Workload) -> list[dict[str, Any]]:
                 return stack.enter_context(recorder(link, address, folder))
 
             links = {link: partial(insert_recorder, link) for link in Link}
-            _, addresses = stack.enter_context(serving_over(links, transport, UNPINNED, folder, None))
+            _, addresses = stack.enter_context(serving_over(links, transport, load, UNPINNED, folder, None))
             locust_file = OurServers().locust_file(transport.slug)
             generator = stack.enter_context(generating(locust_file, addresses, load, None, folder))
             window = generator.await_window()
