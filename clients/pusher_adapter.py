@@ -39,20 +39,18 @@ class Connection(ChatConnection):
     async def receive(self, inbox: Inbox) -> Page:
         """Wait for the next page that the service pushes, and send heartbeats; read when something is missing."""
         while True:
-            self._check(inbox)
+            self._send_heartbeat_if_due()
             page = await self._receive_pushed(inbox) if self._caught_up else None
             if page is not None:
                 self._restart_silence()
                 return page
-            if inbox.behind or not self._caught_up:
+            if self._may_lag(inbox) or inbox.behind or not self._caught_up:
                 return await self._read(inbox)
 
     async def _receive_pushed(self, inbox: Inbox) -> Page | None:
         """Return the next pushed page; None when a check is due, or when missing events must be read."""
-        waits_briefly = inbox.behind or self._heartbeat is not None
-        timeout_s = self.http.options.gap_s if waits_briefly else self._until_check_s()
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(self._patience_s(inbox)):
                 return await self._subscription.receive()
         except TimeoutError:
             return None
@@ -62,17 +60,24 @@ class Connection(ChatConnection):
             await self._subscription.restart()
             return None
 
-    def _check(self, inbox: Inbox) -> None:
-        """Look at a heartbeat's response, and send the next one when it is due; without heartbeats, read when it is."""
+    def _patience_s(self, inbox: Inbox) -> float:
+        """Return how long to wait for a page: after that, a gap or a heartbeat's response is looked at."""
+        if self._heartbeat is not None and self._heartbeat.done():
+            return 0.0
+        waits_briefly = inbox.behind or self._heartbeat is not None
+        return self.http.options.gap_s if waits_briefly else self._until_check_s()
+
+    def _send_heartbeat_if_due(self) -> None:
+        if self._heartbeat is None and not self._subscription.silence_s and self._until_check_s() <= 0:
+            self._check_after(self._heartbeat_s)
+            self._heartbeat = asyncio.create_task(self.http.heartbeat())
+
+    def _may_lag(self, inbox: Inbox) -> bool:
+        """Return whether events may be missing: after a silence, or if a heartbeat's response names a later head."""
         if self._heartbeat is not None and self._heartbeat.done():
             answered, self._heartbeat = self._heartbeat, None
-            self._caught_up &= not inbox.lags(answered.result().cursor)
-        if self._heartbeat is None and self._until_check_s() <= 0:
-            if self._subscription.silence_s:
-                self._caught_up = False
-            else:
-                self._check_after(self._heartbeat_s)
-                self._heartbeat = asyncio.create_task(self.http.heartbeat())
+            return inbox.lags(answered.result().cursor)
+        return bool(self._subscription.silence_s) and self._until_check_s() <= 0
 
     def _restart_silence(self) -> None:
         """Measure the silence from now on, if no heartbeats are sent."""

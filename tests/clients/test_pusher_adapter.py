@@ -79,6 +79,28 @@ async def test_a_heartbeat_whose_response_names_a_later_head_has_the_client_read
         assert await connection.receive(inbox) == page(0, 1)
 
 
+async def test_pages_that_have_arrived_come_before_the_head_that_a_response_names(pushed: asyncio.Queue[Page]) -> None:
+    sent = asyncio.Semaphore(0)
+
+    async def heartbeat() -> Head:
+        sent.release()
+        return Head("e1", 2)
+
+    connection, inbox = await caught_up(http := server(heartbeat=heartbeat))
+    for seq in (0, 1):
+        pushed.put_nowait(page(seq, seq + 1))
+    async with asyncio.timeout(DEADLINE_S):
+        for _ in range(2):
+            inbox.feed(await connection.receive(inbox))
+            await asyncio.sleep(0)  # in which the response arrives
+        receiving = asyncio.create_task(connection.receive(inbox))
+        for _ in range(3):  # a response is looked at before the next heartbeat is sent
+            await sent.acquire()
+        receiving.cancel()
+        await connection.disconnect()
+    assert (inbox.cursor.seq, http.read.await_count) == (2, 1)
+
+
 async def test_a_heartbeat_that_is_lost_ends_the_connection(pushed: asyncio.Queue[Page]) -> None:
     connection, inbox = await caught_up(server(heartbeat=AsyncMock(side_effect=ConnectionLost("pulled"))))
     with pytest.raises(ConnectionLost, match="pulled"):

@@ -32,8 +32,7 @@ export class Connection extends ChatConnection {
   async open() {
     this.ended?.abort();
     const snapshot = await this.http.join();
-    const head = { epoch: snapshot.epoch, seq: snapshot.head };
-    Object.assign(this, { pages: undefined, mustRead: true, failure: undefined, isAsking: false, head });
+    Object.assign(this, { pages: undefined, mustRead: true, failure: undefined, isAsking: false, head: undefined });
     this.heartbeatMs = (1000 * snapshot.lease_s) / HEARTBEATS_PER_LEASE;
     this.checkDueMs = performance.now() + this.heartbeatMs;
     this.ended = new AbortController();
@@ -45,11 +44,13 @@ export class Connection extends ChatConnection {
   async receive(inbox, signal) {
     for (;;) {
       if (this.failure) throw this.failure;
-      const isDue = performance.now() >= this.checkDueMs;
-      if (isDue && !this.silenceMs) this.#sendHeartbeat(this.ended.signal);
-      this.mustRead ||= (isDue && this.silenceMs > 0) || inbox.lags(this.head);
-      const patienceMs = inbox.behind || this.isAsking ? GAP_MS : Math.max(0, this.checkDueMs - performance.now());
-      const pushed = this.mustRead ? undefined : await this.pages?.get(patienceMs).catch(() => undefined);
+      const untilDueMs = Math.max(0, this.checkDueMs - performance.now());
+      this.mustRead ||= !untilDueMs && this.silenceMs > 0;
+      if (!untilDueMs && !this.silenceMs && !this.isAsking) this.#sendHeartbeat(this.ended.signal);
+      const patienceMs = inbox.behind || this.isAsking ? GAP_MS : untilDueMs;
+      const next = this.mustRead ? undefined : this.pages?.get(this.head ? 0 : patienceMs);
+      const pushed = await next?.catch(() => undefined);
+      if (!pushed && this.head) [this.mustRead, this.head] = [this.mustRead || inbox.lags(this.head), undefined];
       if (!pushed && !this.mustRead && !inbox.behind && this.pages) continue;
       const page = pushed ?? (await this.#read(inbox, signal));
       if (this.silenceMs) this.checkDueMs = performance.now() + this.silenceMs; // measured anew
@@ -67,9 +68,9 @@ export class Connection extends ChatConnection {
       await pause(this.phase * this.options.pollMs, AbortSignal.any([signal, this.attempt.signal]));
       this.phase = 1;
     }
-    const isSubscribed = Boolean(this.pages);
+    const { pages } = this;
     const missed = await this.http.read(inbox.cursor, signal);
-    this.mustRead = !isSubscribed || missed.events.length > 0; // a page with events may not be the last one
+    this.mustRead = !pages || pages !== this.pages || missed.events.length > 0; // events: the page may not be the last
     return missed;
   }
 
