@@ -8,6 +8,7 @@ acknowledged, and reading continues after the cursor. stamina repeats the attemp
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
@@ -22,12 +23,14 @@ from clients.http_session import HttpSession, Options
 from clients.inbox import Inbox
 from clients.room_view import RoomView
 from servers import transports
-from servers.core.wire import Account, Ack, Event, MarkRead, Member, Page, Send, Snapshot, SocketCommand, Typing
+from servers.core.wire import Account, Ack, Event, Kind, MarkRead, Member, Page, Send, Snapshot, SocketCommand, Typing
 
 GIVE_UP_S = 60.0
 LEAVE_S = 2.0
 UNREAD_MAX = 4000
 """How many events may wait for a reader (16 MB of the longest). Above that no page is received: the server keeps it."""
+REMEMBERED = 1000
+"""How many messages' ids are kept: more than a snapshot has, so that none of them comes again from a new log."""
 Result = TypeVar("Result")
 
 
@@ -59,6 +62,7 @@ class ChatSession:
         self._http = http
         self._connection = connection
         self._reconnecting = self._new_backoff()
+        self._delivered: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
         self._unread: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
         self._has_room = asyncio.Event()
         self._receiving: asyncio.Task[None] | None = None
@@ -120,6 +124,7 @@ class ChatSession:
 
     def _enter(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._delivered.extend(map(_id_of, snapshot.messages))
         self.view = RoomView(snapshot)
         self.inbox = Inbox(snapshot.cursor)
         self.connected = True
@@ -147,8 +152,10 @@ class ChatSession:
     async def _deliver(self, page: Page) -> None:
         events = self.inbox.feed(page)
         if self.inbox.lost_log:
+            delivered = set(self._delivered)
             self._enter(await self._retry(lambda: self._connection.open(None)))
-            events = list(self.snapshot.messages)  # of the new log; after a failover, some may have been delivered
+            events = [event for event in self.snapshot.messages if _id_of(event) not in delivered]
+        self._delivered.extend(_id_of(event) for event in events if event.kind is Kind.MESSAGE)
         self.view.apply(events, time.monotonic())
         for event in events:
             self._unread.put_nowait(event)
@@ -179,6 +186,11 @@ class ChatSession:
 
     def _new_backoff(self) -> Backoff:
         return Backoff(self._http.options.backoff_s, self._http.options.backoff_max_s)
+
+
+def _id_of(message: Event) -> tuple[str, str]:
+    """Return what identifies a message in every log: after a failover, a new log may contain it, too."""
+    return message.sender, message.client_id
 
 
 def is_temporary(error: Exception) -> TypeGuard[ClientError]:

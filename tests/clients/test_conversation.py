@@ -7,6 +7,7 @@ from unittest.mock import Mock, call, patch
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 
@@ -99,6 +100,15 @@ async def test_a_send_is_given_up_in_the_end(session: ChatSession, connection: F
     connection.acks = [BROKEN] * 1000
     with pytest.raises(ConnectionLost, match="cable"):
         await session.send("hello")
+
+
+async def test_a_message_that_a_new_log_still_has_is_delivered_once(
+    session: ChatSession, connection: FakeConnection
+) -> None:
+    kept, new = (replace(page(seq - 1, seq).events[0], client_id=str(seq)) for seq in (1, 2))
+    connection.openings = [Snapshot("e2", 2, 30.0, (), {}, (kept, new))]
+    connection.deliver(Page("e1", 0, 1, (kept,)), Page("e2", 2, 2, ()))
+    assert await next_seqs(session, 2) == [1, 2]
 
 
 @pytest.mark.parametrize("code", ["too_many", "unavailable"])

@@ -90,6 +90,14 @@ def test_reopening_a_connection_fails_its_command_and_too_many_unread_pages_clos
     assert run_script("raw_websocket.mjs").splitlines() == ["ConnectionLost", "356 closed with 1000"]
 
 
+def test_a_message_that_a_new_log_still_has_is_delivered_once_in_the_browser() -> None:
+    assert run_script("session.mjs") == "a,b a,b"
+
+
+def test_no_page_waits_for_a_heartbeat_in_the_browser_and_pages_come_before_the_head_of_its_response() -> None:
+    assert run_script("pusher_adapter.mjs").splitlines() == ["1 1", "2 3 0"]
+
+
 @pytest.mark.parametrize("at_ms", [1_000_000_000, 1_003_600_000, 996_400_000])
 @pytest.mark.parametrize("reader_ms", [0, 1_000_000_000])
 def test_a_browser_counts_a_typing_notice_from_its_arrival(at_ms: int, reader_ms: int) -> None:

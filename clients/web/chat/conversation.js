@@ -1,5 +1,4 @@
-// One user's chat session over any transport: the part of a client that is the same for all. As in
-// clients/conversation.py.
+// One user's chat session over any transport: what is the same for all of them. As in clients/conversation.py.
 //
 // A lost connection costs time and nothing else: a command is repeated under the same client_id until it is
 // acknowledged, and reading continues after the cursor. Messages are sent one after the other, so that they keep
@@ -13,6 +12,7 @@ import { RoomView } from "./room_view.js";
 
 // A client whose lease has expired (not_joined) joins again as soon as it next receives.
 const isTemporary = (error) => error instanceof ConnectionLost || ["too_many", "not_joined"].includes(error.code);
+const idOf = ({ sender, client_id: clientId }) => `${sender} ${clientId}`;
 const pauseAfter = (error, backoff) => pause(Math.max(backoff.nextMs(), error.retryAfterMs));
 
 export class ChatSession {
@@ -83,11 +83,10 @@ export class ChatSession {
   async #deliver(page) {
     let events = this.inbox.feed(page);
     if (this.inbox.lostLog) {
-      const snapshot = await this.#retry(() => this.connection.open(null));
-      this.#enter(snapshot);
-      events = snapshot.messages; // they belong to the new log: none has been delivered yet
-    }
-    this.view.apply(events, performance.now());
+      const delivered = new Set(this.view.messages.map(idOf));
+      this.#enter(await this.#retry(() => this.connection.open(null)));
+      events = this.view.messages.filter((event) => !delivered.has(idOf(event))); // a failover keeps messages
+    } else this.view.apply(events, performance.now());
     if (events.length) this.onEvents(events);
   }
 

@@ -1,0 +1,29 @@
+// Receives a message, then a page of another log, which holds that message too, and a new one. Prints their ids as they
+// come, and those that the view has in the end.
+
+import { ChatSession } from "../../../clients/web/chat/conversation.js";
+
+const message = (id) => ({ kind: "message", sender: "ada", client_id: id, seq: 1 });
+const snapshot = (epoch, ids) => ({ epoch, head: 0, members: [], receipts: {}, messages: ids.map(message) });
+const snapshots = [snapshot("e1", []), snapshot("e2", ["a", "b"])];
+const pages = [
+  { epoch: "e1", after: 0, next: 1, events: [message("a")] },
+  { epoch: "e2", after: 0, next: 0, events: [] },
+];
+const finished = new Error("no more pages");
+const connection = {
+  open: async () => snapshots.shift(),
+  receive: async () => {
+    if (!pages.length) throw finished;
+    return pages.shift();
+  },
+};
+const events = [];
+const session = new ChatSession({ logIn: async () => ({}) }, connection, {
+  onEvents: (more) => events.push(...more),
+  onConnection: () => {},
+});
+await session.start("Ada", "");
+await session.receive().catch((error) => console.assert(error === finished, error));
+const idsOf = (messages) => messages.map((each) => each.client_id).join();
+console.log(idsOf(events), idsOf(session.view.messages));
