@@ -36,6 +36,9 @@ from servers.core.wire import (
     encode,
 )
 
+PUBLISHED_AT_ONCE = 64
+"""Of those who are found to have gone: together with what users send, fewer than a push service's client connects."""
+
 
 class Chat:
     """One chat over one store. Use `running()` around it: it sweeps leases and follows the store meanwhile.
@@ -302,4 +305,10 @@ class Chat:
         self._swept_s = self._clock.monotonic_s()
         if self.on_sweep:
             await self.on_sweep()
-        await asyncio.gather(*map(self._after_commit, await self._presence.sweep()))
+        bound = asyncio.Semaphore(PUBLISHED_AT_ONCE)
+
+        async def publish(event: Event) -> None:
+            async with bound:
+                await self._after_commit(event)
+
+        await asyncio.gather(*map(publish, await self._presence.sweep()))

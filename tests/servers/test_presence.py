@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message
 
 from servers.core.auth import Identity, Tokens
-from servers.core.chat import Chat
+from servers.core.chat import PUBLISHED_AT_ONCE, Chat
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
@@ -80,6 +80,26 @@ async def test_who_goes_offline_is_published_beside_others_that_take_long(store:
     chat.on_commit = lambda event: both.wait()  # type: ignore[assignment, return-value]
     clock.advance(2 * LEASE_S)
     await asyncio.wait_for(chat._sweep_leases(), DEADLINE_S)
+
+
+async def test_not_all_who_go_offline_together_are_published_at_once(store: Store, clock: FakeClock) -> None:
+    chat = Chat(store, Tokens("secret", clock, HOUR_S), clock, Settings(lease_s=LEASE_S, on_demand=True))
+    for number in range(2 * PUBLISHED_AT_ONCE):
+        await chat.join(Identity(f"{number:04x}", f"User {number}", ADA.expires_at_ms), "room", "window")
+    begun: list[int] = []
+    running = 0
+
+    async def publish(event: Event) -> None:
+        nonlocal running
+        running += 1
+        begun.append(running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    chat.on_commit = publish
+    clock.advance(2 * LEASE_S)
+    await chat._sweep_leases()
+    assert (len(begun), max(begun)) == (2 * PUBLISHED_AT_ONCE, PUBLISHED_AT_ONCE)
 
 
 async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
