@@ -39,6 +39,11 @@ class Part:
     def children(self) -> list[ChildProcess]:
         return [child for child in (self.successor, self.child) if child is not None]
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether no process runs, or the one of the new version could not be started."""
+        return not self.children or (self.is_renewed and self.successor is None)
+
     def spawn(self) -> None:
         """Start a successor, without waiting for it."""
         port_options = ["--share-port"] if self.renewal is Renewal.OVERLAP else []

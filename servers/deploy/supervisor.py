@@ -96,7 +96,7 @@ class Supervisor:
         is_renewable = any(part.renewal is not Renewal.NEVER for part in self._parts)
         while True:
             outputs = {child.output.fileno(): (part, child) for part in self._parts for child in part.children}
-            is_missing = any(not part.children for part in self._parts)
+            is_missing = any(part.is_missing for part in self._parts)
             ready = readable([*inputs, *outputs], RESTART_S if is_missing else None)
             received = os.read(self._signal_reader, 1) if self._signal_reader in ready else b""
             if received == RENEW and is_renewable:
@@ -143,11 +143,12 @@ class Supervisor:
             self._on_change(f"{part.role} ended with status {status}")
         else:
             part.successor = None
+            part.is_renewed = False
             self._on_change(f"{part.role} did not start: it ended with status {status}; see its standard error")
 
     def _restart_missing(self) -> None:
         for part in self._parts:
-            if not part.children and time.monotonic() - part.started_s >= RESTART_S:
+            if part.is_missing and time.monotonic() - part.started_s >= RESTART_S:
                 self._spawn(part)
 
     def _renew(self) -> None:

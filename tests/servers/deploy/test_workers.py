@@ -80,12 +80,15 @@ async def test_a_worker_that_dies_is_replaced_and_a_stop_is_handled_meanwhile(wo
     assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
 
 
-def test_a_process_that_cannot_be_renewed_now_is_reported_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("renewal", [Renewal.STOP_FIRST, Renewal.OVERLAP])
+def test_a_process_that_cannot_be_renewed_now_is_reported_and_tried_again(
+    renewal: Renewal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changes: list[str] = []
     full = Mock(side_effect=[None, OSError("no descriptors"), None])
     monkeypatch.setattr(Part, "spawn", full)
     with Supervisor(changes.append, handles_signals=False) as supervising:
-        part = supervising.spawn("api", [], Renewal.STOP_FIRST)
+        part = supervising.spawn("api", [], renewal)
         part.child = Mock()
         supervising._renew()
         supervising._restart_missing()
