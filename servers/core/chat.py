@@ -37,7 +37,7 @@ from servers.core.wire import (
 )
 
 PUBLISHED_AT_ONCE = 64
-"""Of those who are found to have gone: together with what users send, fewer than a push service's client connects."""
+"""Departures: fewer than the 100 connections of the publisher's HTTP client, so that messages need not wait."""
 
 
 class Chat:
