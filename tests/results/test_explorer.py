@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from results import theory
 from results.costs.deployments import bills, last_free, measured_in
 from results.costs.metering import Activity
-from results.costs.plans import load_prices
+from results.costs.plans import Bill, load_prices
 from results.explorer import REFERENCE, WEB, constants, page
 from results.schema import CELLS_FILE, EXPLORER_FILE, MANIFEST
 
 COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
-LINK_RUN = REFERENCE / "link"
+CONSTANTS: dict[str, Any] = json.loads(COMMITTED)
+ROOM = 40  # more than the fewest users for whom a bill is compared
 RUN = """
 import { readFileSync } from "node:fs";
 const [module, calls] = JSON.parse(readFileSync(0, "utf8"));
@@ -70,32 +71,32 @@ def test_the_pages_formulas_are_those_of_python(drawn: list[tuple[tuple[Any, ...
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 
-@pytest.fixture(scope="module")
-def measured() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(COMMITTED)
-    return found
-
-
 @pytest.mark.process
 @pytest.mark.parametrize("deployment", ["pusher-and-serverless", "separate-websocket-server", "single-server"])
-def test_the_pages_bills_and_ends_of_free_tiers_are_those_of_python(measured: dict[str, Any], deployment: str) -> None:
+def test_the_pages_bills_and_ends_of_free_tiers_are_those_of_python(deployment: str) -> None:
     """Half of the users are online, on average, and all of them at the busiest moment."""
-    by_all = bills(Activity(1, hours_per_day=6.0), measured_in(REFERENCE), load_prices())[deployment]
-    load = {"members": 10, "commandsPerH": 20.0}
+    measured, prices = measured_in(REFERENCE), load_prices()
+
+    def bill_of(users: int) -> Bill:
+        """A room has no more members than are online."""
+        activity = Activity(1, room_size=min(ROOM, users), hours_per_day=6.0)
+        return bills(activity, measured, prices)[deployment](2 * users)
+
+    load = {"room": ROOM, "commandsPerH": 20.0}
     online = (10, 30, 100, 300, 1000, 10_000)
-    calls = [("billOf", (deployment, users, load, measured["bills"])) for users in online]
-    found = in_node("bills.js", [*calls, ("freeEnd", (deployment, load, measured["bills"]))])
-    expected = [by_all(2 * users) for users in online]
+    calls = [("billOf", (deployment, users, load, CONSTANTS["bills"])) for users in online]
+    found = in_node("bills.js", [*calls, ("freeEnd", (deployment, load, CONSTANTS["bills"]))])
+    expected = [bill_of(users) for users in online]
     usd = [inf if bill["usd"] is None else bill["usd"] for bill in found[:-1]]
     assert usd == pytest.approx([each.usd for each in expected], rel=1e-9)
     names = [[limit.partition(":")[0] for limit in bill["exceeded"]] for bill in found[:-1]]
     assert names == [[limit.partition(":")[0] for limit in each.exceeded] for each in expected]
-    assert found[-1]["users"] == last_free(lambda users: by_all(2 * users), 10_000)
+    assert found[-1]["users"] == last_free(bill_of, 10_000)
 
 
-def test_the_page_loads_nothing_and_holds_the_constants_in_less_than_300_kb(measured: dict[str, Any]) -> None:
+def test_the_page_loads_nothing_and_holds_the_constants_in_less_than_300_kb() -> None:
     text = page(COMMITTED)
-    assert json.loads(re.search(r'id="constants">(.*?)</script>', text)[1]) == measured  # type: ignore[index]
+    assert json.loads(re.search(r'id="constants">(.*?)</script>', text)[1]) == CONSTANTS  # type: ignore[index]
     assert not re.findall(r'(?:src|href)="(?!data:)', text)
     assert len(text.encode()) < 300_000
 
@@ -107,18 +108,18 @@ def leaves(tree: Any) -> Iterator[Any]:
         yield from leaves(value) if isinstance(value, dict | list) else [value]
 
 
-def test_the_committed_constants_are_those_of_the_committed_run(measured: dict[str, Any]) -> None:
+def test_the_committed_constants_are_those_of_the_committed_run() -> None:
     made = json.loads(json.dumps(constants(REFERENCE)))
     assert list(leaves(made)) == [
-        pytest.approx(each, rel=1e-6) if isinstance(each, float) else each for each in leaves(measured)
+        pytest.approx(each, rel=1e-6) if isinstance(each, float) else each for each in leaves(CONSTANTS)
     ], "run `python -m notebooks.analysis explore results/reference`"
 
 
-def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links(measured: dict[str, Any]) -> None:
+def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links() -> None:
     """What was counted on a link is then what these unit costs say of its cells."""
-    made = constants(LINK_RUN)
+    made = constants(REFERENCE / "link")
     assert list(made["links"]) == ["plain", "tls", "h2"]
-    before = measured["links"]["plain"]["raw_websocket"]["bytes"]
+    before = CONSTANTS["links"]["plain"]["raw_websocket"]["bytes"]
     after = made["links"]["tls"]["raw_websocket"]["bytes"]
     factors = {after[part] / before[part] for part in ("command", "delivery", "asking")}
     assert len({round(factor, 9) for factor in factors}) == 1

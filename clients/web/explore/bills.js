@@ -21,19 +21,19 @@ export const DEPLOYMENTS = {
 export const measuredUsers = (deployment, { rates }) =>
   rates[deployment === "pusher-and-serverless" ? "pusher_adapter" : "raw_websocket"].users_max / PEAK;
 
-const of = (rate, { commands, deliveries, userS }) =>
+const amountOf = (rate, { commands, deliveries, userS }) =>
   rate.event * commands + rate.delivery * deliveries + rate.user_s * userS;
 
 /** Return the usage of each service that a deployment rents, by meter; users: online on average in the open hours. */
-function usageOf(deployment, users, load, { rates, assumptions }) {
+function usageOf(deployment, users, { room, commandsPerH }, { rates, assumptions }) {
   const { pusher_adapter: adapter, raw_websocket: sockets, server_sent_events: posts } = rates;
-  const commands = users * load.commandsPerH * OPEN_H * DAYS;
-  const month = { commands, deliveries: commands * load.members, userS: users * OPEN_S, peak: PEAK * users };
+  const commands = users * commandsPerH * OPEN_H * DAYS;
+  const month = { commands, deliveries: commands * Math.min(room, users), userS: users * OPEN_S, peak: PEAK * users };
   if (deployment === "pusher-and-serverless") {
-    const egress = of(adapter.down_bytes, { ...month, deliveries: 0 }) + of(adapter.publish_bytes, month);
+    const egress = amountOf(adapter.down_bytes, { ...month, deliveries: 0 }) + amountOf(adapter.publish_bytes, month);
     return {
-      vercel: functions(of(adapter.requests, month), of(adapter.cpu_s, month), egress, assumptions),
-      pusher: { messages_per_day: (commands / DAYS) * (1 + load.members), connections: month.peak },
+      vercel: functions(amountOf(adapter.requests, month), amountOf(adapter.cpu_s, month), egress, assumptions),
+      pusher: { messages_per_day: (commands + month.deliveries) / DAYS, connections: month.peak },
       neon: { database_cu_h: (assumptions.database_cu * OPEN_S * occupiedShare(users)) / HOUR_S },
     };
   }
@@ -62,11 +62,11 @@ function functions(invocations, activeS, egressBytes, assumptions) {
 function ownServer(rates, month, assumptions, scalesOut) {
   const share = month.peak / month.userS;
   const busiest = { commands: month.commands * share, deliveries: month.deliveries * share, userS: month.peak };
-  const cores = of(rates.cpu_s, busiest) / assumptions.core_share_max;
+  const cores = amountOf(rates.cpu_s, busiest) / assumptions.core_share_max;
   const processes = scalesOut ? Math.max(1, Math.ceil(cores)) : 1;
   const memory_gb = (processes * rates.process_bytes + month.peak * rates.user_bytes) / GB;
-  const egress_gb = of(rates.down_bytes, month) / GB;
-  const cpu_min = of(rates.cpu_s, month) / 60;
+  const egress_gb = amountOf(rates.down_bytes, month) / GB;
+  const cpu_min = amountOf(rates.cpu_s, month) / 60;
   return { cores, memory_gb, cpu_min, memory_gb_min: memory_gb * 24 * 60 * DAYS, egress_gb };
 }
 
@@ -96,8 +96,8 @@ function cheapest({ plans }, usage) {
   const usd = Math.min(...costs);
   const smaller = Number.isFinite(usd) ? plans.slice(0, costs.indexOf(usd)) : plans;
   const tooSmall = smaller.filter((plan) => costOf(plan, usage) === Number.POSITIVE_INFINITY).at(-1);
-  const [fullest] = tooSmall ? sharesOf(tooSmall, usage).toSorted((one, other) => other[1] - one[1]) : [[""]];
-  return { usd, exceeded: fullest[0] };
+  const fullest = tooSmall && sharesOf(tooSmall, usage).toSorted(([, one], [, other]) => other - one)[0];
+  return { usd, exceeded: fullest ? fullest[0] : "" };
 }
 
 function costOf(plan, usage) {

@@ -51,7 +51,7 @@ export function rowsOf(inputs, constants) {
 /** Return what one user does: commands and events per second of talk, and commands in an hour. */
 export function loadOf({ users, room, messages, idle }) {
   const [members, commands, talking] = [Math.min(room, users), messages / 60, 1 - idle];
-  return { members, commands, talking, events: commands * members, commandsPerH: HOUR_S * talking * commands };
+  return { room, members, commands, talking, events: commands * members, commandsPerH: HOUR_S * talking * commands };
 }
 
 /** Return the measured load whose inputs these are, as far as they matter to this transport. */
