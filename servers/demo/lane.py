@@ -7,7 +7,6 @@ that a serverless host changes everything but the code: the same server runs the
 import asyncio
 import os
 import shlex
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -62,7 +61,12 @@ class Lane:
         """The transport's name; a push service that is not rented says so."""
         if not self.transport.needs_push_service:
             return self.transport.label
-        return self.transport.label_for(RENTED if self._is_rented else LOCAL_STAND_IN)
+        return self.transport.label_for(LOCAL_STAND_IN if self.runs_push_service else RENTED)
+
+    @property
+    def runs_push_service(self) -> bool:
+        """Whether a push service of our own belongs to the lane: it needs one, and none is rented."""
+        return self.transport.needs_push_service and not os.environ.get("PUSHER_KEY")
 
     @property
     def address(self) -> str:
@@ -127,27 +131,14 @@ class Lane:
         await self.stop_crowd()
         if not people:
             return
-        options = [
-            "--transport",
-            self.transport.slug,
-            "--server",
-            self.address,
-            "--room",
-            ROOM,
-            "--people",
-            str(people),
-        ]
-        self._crowd = ChildProcess(python_module("clients", "crowd", *options, "--attached"))
+        options = ["--transport", self.transport.slug, "--server", self.address, "--room", ROOM]
+        self._crowd = ChildProcess(python_module("clients", "crowd", *options, "--people", str(people), "--attached"))
 
     async def stop_crowd(self) -> None:
         """End the crowd; waits until all have left."""
         crowd, self._crowd = self._crowd, None
         if crowd is not None:
             await asyncio.to_thread(crowd.stop)
-
-    @property
-    def _is_rented(self) -> bool:
-        return bool(os.environ.get("PUSHER_KEY"))
 
     async def _start(self) -> None:
         options = ["--web", str(self._web), "--origin", self.page, "--lease", str(LEASE_S)]
@@ -157,10 +148,8 @@ class Lane:
             command = ["servers.deploy.serverless", *common, *host, "--server-options", shlex.join(options)]
         else:
             command = ["servers", *common, *options]
-        self._server = await asyncio.to_thread(self._enter, command)
-
-    def _enter(self, command: Sequence[str]) -> ChildProcess:
-        return self._processes.enter_context(started(command, self._environment))
+        server = started(command, self._environment)
+        self._server = await asyncio.to_thread(lambda: self._processes.enter_context(server))
 
     async def _stop(self) -> None:
         self._server = None

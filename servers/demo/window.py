@@ -43,10 +43,16 @@ class Window:
         slug = lane.transport.slug
         if slug not in self._relays:
             relays = [Relay(lambda: lane.address)]
-            if lane.push_service:
+            if lane.runs_push_service:
                 relays.append(Relay(lambda: lane.push_service))
-            self._relays[slug] = [await self._running.enter_async_context(relay) for relay in relays]
+            self._relays[slug] = relays  # before any wait: a second page of this window must get the same ones
             self.set_network(self.delay_s, self.is_cut)
+            try:
+                for relay in relays:
+                    await self._running.enter_async_context(relay)
+            except BaseException:
+                del self._relays[slug]  # the next call starts them again
+                raise
         return [relay.address for relay in self._relays[slug]]
 
     def set_network(self, delay_s: float, is_cut: bool) -> None:
