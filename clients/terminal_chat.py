@@ -48,11 +48,10 @@ class TypingNotices:
 TYPING_CHECK_S = 0.25
 READ_CHECK_S = 1.0
 OUTBOX_MAX = 100  # lines that may wait to be sent; after that many, the next line is read only when one has been sent
-HELP = (
-    "/who  who is here, and who was",
-    "/quit  leave, as does Ctrl-D",
-    "//  send a line that starts with a slash",
-)
+HELP = """\
+/who  who is here, and who was
+/quit  leave, as does Ctrl-D
+//  send a line that starts with a slash"""
 
 
 class TerminalChat:
@@ -148,7 +147,7 @@ class TerminalChat:
                 for _, person in self._status().people(now_ms()):
                     self._note(person)
             case ["/help"]:
-                self._note("\n".join(HELP))
+                self._note(HELP)
             case [_, *_] if is_command(line):
                 self._fail(f"{line.strip()}: no such command; see /help")
             case [_, *_]:

@@ -80,7 +80,7 @@ Full = Annotated[
     bool,
     typer.Option(
         "--full",
-        help="Every scenario (or the one named) on every transport, repeated; up to two hours. The same command "
+        help="Every scenario (or the one named) on every transport, repeated; about two hours. The same command "
         "resumes a run that was interrupted.",
     ),
 ]
@@ -99,11 +99,6 @@ Generators = Annotated[
 ]
 RunsFolder = Annotated[Path, typer.Option(help="Folder in which the run's own folder is made.", callback=writable)]
 app = typer.Typer(add_completion=False, help=(__doc__ or "").splitlines()[0])
-
-
-@app.callback()
-def main() -> None:
-    """Load tests of the transports."""
 
 
 @app.command()

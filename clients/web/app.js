@@ -3,7 +3,7 @@
 
 import { $ } from "./dom.js";
 import { Controls } from "./page/controls.js";
-import { open, watch } from "./page/demo.js";
+import { openWindow, watch } from "./page/demo.js";
 import { duration, listed } from "./format.js";
 import { Intro } from "./page/intro.js";
 import { Lanes } from "./page/lanes.js";
@@ -44,7 +44,7 @@ function enableComposer(lanes, intro) {
 }
 
 async function start() {
-  const { window, name, lanes: reached, absent, additions, request_bytes: requestBytes } = await open();
+  const { window, name, lanes: reached, absent, additions, request_bytes: requestBytes } = await openWindow();
   const lanes = new Lanes(window, query.get("name") ?? name, requestBytes);
   const controls = new Controls(window, lanes, additions);
   $("who").textContent = lanes.name;

@@ -59,13 +59,14 @@ class Bar(Progress):
         super().__init__(*columns, console=console, transient=True, auto_refresh=False)
         self._count = len(plan)
         self._begun = 0
-        self._done_s = self._each_s = 0.0
+        self._done_s = 0.0
+        self._planned_s = 0.0  # how long the present measurement was expected to take
         self._since_s = perf_counter()
         self._task = self.add_task("", total=_about_s(plan))
 
     def show(self, doing: str) -> None:
         """Show what is being done."""
-        spent_s = min(perf_counter() - self._since_s, self._each_s)
+        spent_s = min(perf_counter() - self._since_s, self._planned_s)
         self.update(self._task, completed=self._done_s + spent_s, description=doing, refresh=True)
 
     def extend(self, plan: Sequence[Planned]) -> None:
@@ -75,8 +76,8 @@ class Bar(Progress):
 
     def begin(self, planned: Planned) -> None:
         """Go on to the next measurement."""
-        self._done_s += self._each_s
-        self._each_s = planned.about_s
+        self._done_s += self._planned_s
+        self._planned_s = planned.about_s
         self._since_s = perf_counter()
         self._begun += 1
         if not self.console.is_terminal:  # where a bar would not be seen
@@ -144,17 +145,17 @@ def _rows(cell: Cell) -> tuple[TableRow, TableRow]:
     """Return what was measured, faint if it is void, and what theory predicts."""
     status = cell.verdict.status
     name = Text(label(cell.transport), style=f"bold {cell.transport.colour}")
-    came, due = (f"{cell.number(column):,.0f}" for column in ("delivered", "expected"))
-    measured: tuple[str | Text, ...] = (name, *_measured(cell), came, Text(status, style=VERDICT_STYLES[status]))
-    predicted = ("  theory", *_predicted(cell), due, "")
+    delivered, expected = (f"{cell.number(column):,.0f}" for column in ("delivered", "expected"))
+    figures, predicted = (_measured(cell), _predicted(cell)) if cell.verdict.adds_up else (NOT_MEASURED, NOT_MEASURED)
+    measured: tuple[str | Text, ...] = (name, *figures, delivered, Text(status, style=VERDICT_STYLES[status]))
     return (
         TableRow(measured, style="dim" if status is Status.VOID else ""),
-        TableRow(predicted, style="dim", ends_section=True),
+        TableRow(("  theory", *predicted, expected, ""), style="dim", ends_section=True),
     )
 
 
 def print_files(console: Console, folder: Path, charts: Sequence[str], links: Sequence[str]) -> None:
-    """Print the generator's own error over each link, and where everything is."""
+    """Print the generator's own error over each link, where the files are, and the address of a page."""
     for link in links:
         console.print(on_record(folder.parent, link), markup=False)
     console.print(f"\nEverything is in {folder}/")
@@ -167,14 +168,12 @@ def print_files(console: Console, folder: Path, charts: Sequence[str], links: Se
 def print_outcome(console: Console, cell: Cell) -> None:
     """Print one line about a finished measurement; in a terminal it stays above the bar."""
     name = cell.planned.label(label(cell.transport))
-    came, due = cell.number("delivered"), cell.number("expected")
+    delivered, expected = cell.number("delivered"), cell.number("expected")
     late = f"p50 {cell.latency_ms(50):,.0f} ms, p95 {cell.latency_ms(95):,.0f} ms, " if cell.messages else ""
-    console.print(f"{name}: {came:,.0f} of {due:,.0f} deliveries, {late}{cell.verdict.status}")
+    console.print(f"{name}: {delivered:,.0f} of {expected:,.0f} deliveries, {late}{cell.verdict.status}")
 
 
 def _measured(cell: Cell) -> list[str]:
-    if not cell.verdict.adds_up:
-        return NOT_MEASURED
     reads = cell.number("requests_receive")
     return [
         *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
@@ -191,8 +190,6 @@ def _formatted(figure: float, layout: str) -> str:
 
 
 def _predicted(cell: Cell) -> list[str]:
-    if not cell.verdict.adds_up:
-        return NOT_MEASURED
     prediction = predict(cell)
     return [
         *(f"{predicted_latency_ms(cell, percent):,.0f}" for percent in (50, 95, 99)),

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,7 +19,7 @@ from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import Limit
 from loadtests.accounts.verdict import SPEED, Status, Verdict, slow_cells
 from loadtests.harness.children import Overloaded
-from loadtests.reports.tables import rewrite, write_rows
+from loadtests.reports.tables import rewrite, write_rows, write_text
 from loadtests.scenarios import Key, Planned
 from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, KINDS, KINDS_FILE, MANIFEST
 
@@ -159,9 +160,8 @@ class RunFolder:
 
     def _resumed(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         begun: dict[str, Any] = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
-        if changed := [
-            name for name in SAME if begun.get(name) != json.loads(json.dumps(manifest.get(name)))
-        ]:  # lists for tuples
+        conditions = json.loads(json.dumps(manifest))  # lists for tuples
+        if changed := [name for name in SAME if begun.get(name) != conditions.get(name)]:
             raise AnotherRun(
                 f"{self.path} holds a run that differs in {', '.join(changed)}, so it cannot be resumed; "
                 "name another folder, or remove this one"
@@ -191,9 +191,7 @@ class RunFolder:
         """Write the manifest atomically, with the lengths of these tables."""
         self._manifest["table_bytes"] = {name: (self.path / name).stat().st_size for name in sized}
         text = json.dumps(self._manifest, indent=2, ensure_ascii=False)
-        draft = self.path / f"{MANIFEST}.new"
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(self.path / MANIFEST)
+        write_text(self.path / MANIFEST, f"{text}\n")
 
 
 def _texts(key: Key) -> list[str]:
@@ -204,8 +202,5 @@ def _texts(key: Key) -> list[str]:
 def new_folder(parent: Path, name: str) -> Path:
     """Return a path for a new run, named after the minute; a second run within the minute gets a number."""
     path = parent / f"{datetime.now():%Y-%m-%dT%H-%M}-{name}"
-    for number in range(1, 100):
-        candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
-        if not candidate.exists():
-            return candidate
-    raise FileExistsError(f"{path}: a hundred runs of this minute exist; move them away")
+    paths = (path if number == 1 else path.with_name(f"{path.name}-{number}") for number in count(1))
+    return next(candidate for candidate in paths if not candidate.exists())

@@ -1,4 +1,4 @@
-"""The tables of a run as files: rows are appended, and changed only by replacing the whole file at once."""
+"""The files of a run: tables, to which rows are appended, and records; what changes is replaced as a whole, at once."""
 
 import csv
 import gzip
@@ -23,6 +23,13 @@ def rewrite(path: Path, changed: Callable[[list[str]], list[str] | None]) -> Non
     """Replace every row by what `changed` returns for it, or leave it out if that is None; atomically."""
     with open_table(path, "r") as file:
         head, *rows = csv.reader(file)
-    draft = path.with_name(f"new-{path.name}")
+    draft = path.with_name(f"new-{path.name}")  # the ending says how to write it
     write_rows(draft, "w", [head, *(row for row in map(changed, rows) if row is not None)])
+    draft.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, or replace it, atomically: it is whole whenever the run is interrupted."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_text(text, encoding="utf-8")
     draft.replace(path)

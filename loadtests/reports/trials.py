@@ -20,6 +20,7 @@ from loadtests.accounts.verdict import SUSPECT_S
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores, reserved
 from loadtests.reports.run_folder import SAME
+from loadtests.reports.tables import write_text
 from results import terminal
 from results.schema import Column
 
@@ -75,10 +76,10 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
                 continue
             row = {column.name: whole[column.name] for column in tables[trial.table]}
             record[trial.table].append(row)
-            _write(path, as_json(record, tables))
+            write_text(path, as_json(record, tables))
             console.print(f"{trial.table}: {one_line(row)}", markup=False)
     failed = missing > 0 or any(row.get(column, 0) for name in tables for row in record[name] for column in WRONG)
-    _write(path, as_json(record | {"partial": failed}, tables))
+    write_text(path, as_json(record | {"partial": failed}, tables))
     console.print(f"Written to {path}")
     return 1 if failed else 0
 
@@ -94,13 +95,6 @@ def _resume(record: dict[str, Any], path: Path) -> None:
                 record[name].update(fact)
             else:
                 record[name] = fact
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file at once, so that it is whole whenever the run is interrupted."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def repeat_if_lagging(measure: Callable[[], Row]) -> Row:

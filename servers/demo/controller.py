@@ -176,14 +176,8 @@ class DemoController:
             slug: LaneState(slug in self._on, lane.is_up, window.counts(lane), lane.bill, lane.plan)
             for slug, lane in self._lanes.items()
         }
-        return Snapshot(
-            lanes=lanes,
-            people=self._people,
-            delay_ms=1000 * window.delay_s,
-            is_cut=window.is_cut,
-            profile=self._profile,
-            limit_s=HOSTS[self._profile].max_duration_s if self._profile else 0.0,
-        )
+        limit_s = HOSTS[self._profile].max_duration_s if self._profile else 0.0
+        return Snapshot(lanes, self._people, window.is_cut, self._profile, limit_s)
 
     def _in_redis(self) -> dict[str, str]:
         """Start Redis, and return the URL of an empty database for each lane. Raises BadRequest without Redis."""

@@ -133,7 +133,6 @@ class Snapshot(Struct, frozen=True):
 
     lanes: dict[str, LaneState]
     people: int
-    delay_ms: float
     is_cut: bool
     profile: str
     limit_s: float

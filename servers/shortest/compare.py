@@ -135,16 +135,11 @@ def _sockets(process: Process, status: str) -> list[tuple[Any, Any]]:
     return [(connection.laddr, connection.raddr) for connection in connections if connection.status == status]
 
 
-def encoded(comparison: Mapping[str, object]) -> str:
-    """Return the content of the file."""
-    return json.dumps(comparison, indent=2) + "\n"
-
-
 if __name__ == "__main__":
     match sys.argv[1:]:
         case [folder]:
             path = Path(folder) / FILE
-            path.write_text(encoded(compare()), encoding="utf-8")
+            path.write_text(json.dumps(compare(), indent=2) + "\n", encoding="utf-8")
             print(path)
         case _:
             sys.exit("expected: the folder to write to, such as results/reference")

@@ -43,7 +43,7 @@ export class Controls {
     $("rate").value = perSecond;
     this.#showRate();
     clearInterval(this.#timer);
-    if (perSecond) this.#timer = setInterval(() => this.lanes.keepUp && this.#write(), 1000 / perSecond);
+    if (perSecond) this.#timer = setInterval(() => this.lanes.areKeepingUp && this.#write(), 1000 / perSecond);
   }
 
   /** Delay everything between this window and the servers by `delayMs`, each way. */

@@ -5,9 +5,9 @@ import { RESPONSE_MS } from "../chat/within.js";
 
 const COMMAND_MS = 60_000; // a lane's server may take half a minute to start
 const secret = document.querySelector("meta[name=secret]").content;
-const STORED = "window"; // a page that is reloaded returns to its own connections
+const WINDOW_KEY = "window"; // a page that is reloaded returns to its own connections
 
-/** Send a command to the demo; resolves with its response. Raises Error with the demo's reason. */
+/** Send a command to the demo; resolves with its response. Raises Error: the demo's reason, or that none came. */
 export async function command(type, fields = {}) {
   const response = await fetch("/control", {
     method: "POST",
@@ -20,10 +20,10 @@ export async function command(type, fields = {}) {
   return data;
 }
 
-/** Open this window, or return to it: {window, name, lanes}. */
-export async function open() {
-  const opened = await command("open_window", { window: sessionStorage.getItem(STORED) ?? "" });
-  sessionStorage.setItem(STORED, opened.window);
+/** Open this window, or return to it; resolves with `OpenedWindow` of servers/demo/messages.py. */
+export async function openWindow() {
+  const opened = await command("open_window", { window: sessionStorage.getItem(WINDOW_KEY) ?? "" });
+  sessionStorage.setItem(WINDOW_KEY, opened.window);
   return opened;
 }
 

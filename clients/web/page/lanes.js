@@ -17,6 +17,7 @@ export class Lanes {
   all = [];
   #settling;
   #wasDown = false;
+  #isAdding = false; // one lane after the other: the next state asks again
   #draw = oncePerFrame(() => {
     for (const lane of this.all) lane.show();
   });
@@ -49,7 +50,7 @@ export class Lanes {
   }
 
   /** Whether all servers that can be reached store messages as fast as they are written. */
-  get keepUp() {
+  get areKeepingUp() {
     return this.all.every((lane) => !lane.connected || lane.unstored < UNSTORED_MAX);
   }
 
@@ -69,7 +70,7 @@ export class Lanes {
     for (const [slug, { is_on: isOn }] of Object.entries(lanes)) {
       const lane = this.find(slug);
       if (!isOn && lane) this.#remove(lane);
-      if (isOn && !lane && !isCut && this.all.length) this.#add(slug);
+      if (isOn && !lane && !isCut) this.#add(slug); // no client can join through a network that is cut
     }
     this.#draw();
   }
@@ -82,18 +83,18 @@ export class Lanes {
   }
 
   /** Emphasise one lane; all of them if there is no lane of this slug. */
-  point(slug) {
+  emphasise(slug) {
     for (const lane of this.all) lane.card.classList.toggle("is-aside", !!this.find(slug) && lane.slug !== slug);
   }
 
   async #add(slug) {
-    if (this.adding) return;
-    this.adding = true;
+    if (this.#isAdding) return;
+    this.#isAdding = true;
     await attempt(async () => {
       await this.show([await command("connect_lane", { window: this.window, lane: slug })]);
       await this.resetCounts();
     });
-    this.adding = false;
+    this.#isAdding = false;
   }
 
   #open(reached) {
@@ -114,7 +115,6 @@ export class Lanes {
       this.all.push(lane);
       $("lanes").append(lane.card);
       $("medians").append(lane.shortcut);
-      this.#showCount();
       const late = new Error(`${lane.label}: its client did not join within ${READY_MS / 1000} s`);
       setTimeout(() => reject(late), READY_MS);
     });

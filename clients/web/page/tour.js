@@ -51,7 +51,7 @@ export class Tour {
     $("tour-title").focus({ preventScroll: true });
     if (step.isResult) showSummary("The result follows when every lane is connected");
     else hideSummary();
-    this.lanes.point(step.showsAll ? "" : step.lane);
+    this.lanes.emphasise(step.showsAll ? "" : step.lane);
     (this.lanes.find(step.lane)?.card ?? $("composer")).scrollIntoView();
     this.#play(!!this.#playing); // a step that was chosen by hand stays for its whole time
     this.#run(step.actions);
@@ -83,7 +83,7 @@ export class Tour {
     this.#play(false);
     $("tour").hidden = true;
     document.body.classList.remove("is-touring");
-    this.lanes.point("");
+    this.lanes.emphasise("");
     $("tour-button").focus({ preventScroll: true });
     if (this.steps[this.#place].isResult) scrollTo(0, 0);
     else this.#run([reset()]);

@@ -3,12 +3,13 @@
 Both servers of a pair get the same headers, the token included, so that parsing them costs both the same.
 """
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from math import ceil
 from urllib.parse import urlsplit
 
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
+from loadtests.experiments.bench.measured_server import MeasuredServer, chat_server
 from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.readers import SWITCHING, TEXT, Message, client_frame
 from loadtests.users.http_connection import BROWSER_HEADERS, encoded
@@ -29,9 +30,10 @@ def http_request(address: str, method: str, path: str, token: str, body: bytes =
     return encoded(method, path, headers, body)
 
 
-def poll_request(address: str, token: str, cursor: object, number: int) -> bytes:
-    """Return a poll of the room `room` by the connection with that number."""
-    return http_request(address, "GET", f"/rooms/room/events?after={cursor}&connection=c{number}", token)
+def poll_requests(address: str, accounts: Sequence[Account], cursor: Cursor, room: str = "room") -> list[bytes]:
+    """Return each account's poll of a room for the events after a cursor."""
+    path = f"/rooms/{room}/events?after={cursor}&connection=c"
+    return [http_request(address, "GET", f"{path}{number}", user.token) for number, user in enumerate(accounts)]
 
 
 def upgrade_request(address: str, path: str) -> bytes:
@@ -46,6 +48,25 @@ def expect(message: Message, kind: int, what: str) -> bytes:
     if message.kind != kind:
         raise Void(f"{what}: expected {kind}, got {message.kind} {message.body[:200]!r}")
     return message.body
+
+
+def exchange(
+    connections: Sequence[BenchConnection], requests: Sequence[bytes], kind: int, what: str, replies: int = 1
+) -> list[bytes]:
+    """Send each connection its request and await `replies` messages on it; return the body of the last of them.
+
+    Raises Void if that is of another kind.
+    """
+    crowd = Crowd(connections)
+    received: dict[BenchConnection, list[Message]] = {connection: [] for connection in connections}
+    for connection, request in zip(connections, requests, strict=True):
+        connection.send(request)
+    crowd.run(
+        lambda connection, message: received[connection].append(message),
+        lambda: all(len(messages) >= replies for messages in received.values()),
+    )
+    crowd.detach()
+    return [expect(messages[replies - 1], kind, what) for messages in received.values()]
 
 
 def api_client(address: str) -> closing[HttpUserSession]:
@@ -67,6 +88,16 @@ def join(client: HttpUserSession, accounts: Sequence[Account], room: str = "room
     return snapshot.cursor
 
 
+@contextmanager
+def joined(slug: str, connections: int) -> Iterator[tuple[MeasuredServer, list[Account], Cursor]]:
+    """Run a chat server with a room that all have joined; yield it, each connection's account and the room's head."""
+    with chat_server(slug) as server:
+        with api_client(server.address) as client:
+            accounts = log_in(client, connections)
+            head = join(client, accounts)
+        yield server, accounts, head
+
+
 def join_frames(accounts: Sequence[Account]) -> list[bytes]:
     """Return each socket's first frame: joining the room as its account."""
     joins = (Join(connection=f"c{number}", token=account.token) for number, account in enumerate(accounts))
@@ -85,12 +116,9 @@ def open_sockets(address: str, path: str, connections: int, joins: Sequence[byte
     opened: list[BenchConnection] = []
     for start in range(0, connections, BATCH):
         batch = [BenchConnection(address, number) for number in range(start, min(start + BATCH, connections))]
-        crowd = Crowd(batch)
-        for message in crowd.exchange([upgrade_request(address, path)] * len(batch)):
-            expect(message, SWITCHING, f"upgrade of {path}")
+        exchange(batch, [upgrade_request(address, path)] * len(batch), SWITCHING, f"upgrade of {path}")
         if joins:
-            for message in crowd.exchange([joins[connection.number] for connection in batch]):
-                decode(expect(message, TEXT, "join"), type=Snapshot)
-        crowd.detach()
+            for snapshot in exchange(batch, joins[start : start + BATCH], TEXT, "join"):
+                decode(snapshot, type=Snapshot)
         opened += batch
     return opened

@@ -88,17 +88,6 @@ class Crowd:
         while (left_s := end_s - time.monotonic()) > 0:
             self._read(on_message, left_s)
 
-    def exchange(self, requests: Sequence[bytes], replies: int = 1) -> list[Message]:
-        """Send each connection its request and await `replies` messages on it; return the last of them for each."""
-        received: dict[BenchConnection, list[Message]] = {connection: [] for connection in self.connections}
-        for connection, request in zip(self.connections, requests, strict=True):
-            connection.send(request)
-        self.run(
-            lambda connection, message: received[connection].append(message),
-            lambda: all(len(messages) >= replies for messages in received.values()),
-        )
-        return [messages[replies - 1] for messages in received.values()]
-
     def detach(self) -> None:
         """Stop reading; the connections stay open."""
         self._selector.close()

@@ -4,30 +4,32 @@ Teaches what short polling pays for: nearly every poll is empty, and each still 
 compares a cursor. Both servers get the same requests, byte for byte, and give equal responses.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 
-from loadtests.experiments.bench.calls import api_client, connect, expect, join, log_in, poll_request
+from loadtests.experiments.bench.calls import connect, expect, joined, poll_requests
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
-from loadtests.experiments.bench.measured_server import MeasuredServer, chat_server, running
+from loadtests.experiments.bench.measured_server import MeasuredServer, running
 from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import Message
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT
+from servers.core.wire import Account, Cursor
 
 TARGET = Goal(0.8, at_least=True)
 EMPTY = b'"events":[]'
+BASELINE_HEAD = Cursor("0123abcd", 1000)  # where the constant page ends
 
 
 class Pollers:
     """Connections that send the next poll as soon as the last one has its response."""
 
-    def __init__(self, server: MeasuredServer, polls: Sequence[bytes]) -> None:
+    def __init__(self, server: MeasuredServer, accounts: Sequence[Account], cursor: Cursor) -> None:
         self._server = server
-        self._polls = polls
-        self._crowd = Crowd(connect(server.address, len(polls)))
+        self._polls = poll_requests(server.address, accounts, cursor)
+        self._crowd = Crowd(connect(server.address, len(accounts)))
         self._due = self._responses = 0
 
     def polls_per_cpu_s(self, polls: int) -> float:
@@ -54,33 +56,17 @@ class Pollers:
         connection.send(self._polls[connection.number])
 
 
-@contextmanager
-def ours(connections: int) -> Iterator[Pollers]:
-    """Run our short-polling server, with everyone in the room and up to date."""
-    with chat_server("short_polling") as server:
-        with api_client(server.address) as client:
-            accounts = log_in(client, connections)
-            head = join(client, accounts)
-        polls = [poll_request(server.address, user.token, head, number) for number, user in enumerate(accounts)]
-        with closing(Pollers(server, polls)) as pollers:
-            yield pollers
-
-
-@contextmanager
-def baseline(connections: int) -> Iterator[Pollers]:
-    """Run the server whose response is a constant."""
-    with running("loadtests.harness.baselines", "constant") as server:
-        token = ANY_ACCOUNT.token
-        polls = [poll_request(server.address, token, "0123abcd.1000", number) for number in range(connections)]
-        with closing(Pollers(server, polls)) as pollers:
-            yield pollers
-
-
 def measure(sizes: BenchSizes) -> list[BenchFinding]:
-    """Return how our polls compare with the constant's."""
+    """Return how our polls, from everyone in a room and up to date, compare with the constant's."""
     pairs = Pairs()
+    anybody = [ANY_ACCOUNT] * sizes.poll_connections
     for _ in range(sizes.pairs):
-        with ours(sizes.poll_connections) as pollers, baseline(sizes.poll_connections) as other:
+        with (
+            joined("short_polling", sizes.poll_connections) as (server, accounts, head),
+            running("loadtests.harness.baselines", "constant") as baseline,
+            closing(Pollers(server, accounts, head)) as pollers,
+            closing(Pollers(baseline, anybody, BASELINE_HEAD)) as other,
+        ):
             pollers.polls_per_cpu_s(sizes.polls // 10)
             other.polls_per_cpu_s(sizes.polls // 10)
             pairs.measure(partial(pollers.polls_per_cpu_s, sizes.polls), partial(other.polls_per_cpu_s, sizes.polls))

@@ -29,27 +29,20 @@ EnterRoom = Callable[[MeasuredServer, HttpUserSession, str, Accounts], Connectio
 """Has users join a room; returns their connections, which then stay open and silent."""
 
 
-def poll_requests(address: str, client: HttpUserSession, room: str, accounts: Accounts) -> list[bytes]:
-    """Join the room with each account; return their requests for the events after its head."""
-    head = calls.join(client, accounts, room)
-    path = f"/rooms/{room}/events?after={head}&connection=c"
-    return [calls.http_request(address, "GET", f"{path}{number}", user.token) for number, user in enumerate(accounts)]
-
-
 def poll_once(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Poll once, and keep the connection for the next time."""
+    head = calls.join(client, accounts, room)
     connections = calls.connect(server.address, len(accounts))
-    crowd = Crowd(connections)
-    for response in crowd.exchange(poll_requests(server.address, client, room, accounts)):
-        calls.expect(response, 200, "poll")
-    crowd.detach()
+    calls.exchange(connections, calls.poll_requests(server.address, accounts, head, room), 200, "poll")
     return connections
 
 
 def leave_request_open(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
     """Send a request that stays open: a long poll, or an event stream."""
+    head = calls.join(client, accounts, room)
     connections = calls.connect(server.address, len(accounts))
-    for connection, request in zip(connections, poll_requests(server.address, client, room, accounts), strict=True):
+    requests = calls.poll_requests(server.address, accounts, head, room)
+    for connection, request in zip(connections, requests, strict=True):
         connection.send(request)
     return connections
 
@@ -64,16 +57,12 @@ def subscribe(server: MeasuredServer, client: HttpUserSession, room: str, accoun
     calls.join(client, accounts, room)
     key = client.get("/pusher/service", dict)["key"]
     connections = calls.connect(server.push_service, len(accounts))
-    crowd = Crowd(connections)
     handshake = calls.upgrade_request(server.push_service, f"/app/{key}?protocol=7")
-    greetings = crowd.exchange([handshake] * len(accounts), replies=2)
+    greetings = calls.exchange(connections, [handshake] * len(accounts), TEXT, "greeting", replies=2)
     frames = [
-        subscription(client, account, room, calls.expect(greeting, TEXT, "greeting"))
-        for account, greeting in zip(accounts, greetings, strict=True)
+        subscription(client, account, room, greeting) for account, greeting in zip(accounts, greetings, strict=True)
     ]
-    for confirmation in crowd.exchange(frames):
-        calls.expect(confirmation, TEXT, "subscription")
-    crowd.detach()
+    calls.exchange(connections, frames, TEXT, "subscription")
     return connections
 
 

@@ -5,20 +5,20 @@ message that is committed first. Both servers get the same requests, and give eq
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from statistics import median
 
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
-from loadtests.experiments.bench.measured_server import chat_server, running
+from loadtests.experiments.bench.measured_server import running
 from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import Message
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
-from servers.core.wire import Account, Page, Send, decode, encode
+from servers.core.wire import Account, Cursor, Page, Send, decode, encode
 
 TARGET = Goal(1.0)
 HOLD_ALL_S = 20.0  # less than the first poll is held
@@ -28,7 +28,7 @@ SETTLE_S = 0.2  # from when the server has counted the last request until it sur
 class HeldPolls:
     """Connections whose polls are held, and continue from each response; and one more connection that sends."""
 
-    def __init__(self, address: str, accounts: Sequence[Account], cursor: str) -> None:
+    def __init__(self, address: str, accounts: Sequence[Account], cursor: Cursor) -> None:
         self._address = address
         self._accounts = accounts
         self._cursor = cursor
@@ -59,15 +59,16 @@ class HeldPolls:
         calls.expect(acks[0], 200, "send")
         if any(calls.expect(response, 200, "poll").count(calls.MARK) != 1 for response in self._responses):
             raise Void("the response to a held poll was not the one message")
-        self._cursor = str(decode(self._responses[0].body, type=Page).cursor)
+        self._cursor = decode(self._responses[0].body, type=Page).cursor
         return took_s
 
     def _poll(self) -> None:
         """Send all polls, and wait until the server holds them."""
         self._responses.clear()
-        for connection, account in zip(self._crowd.connections, self._accounts, strict=True):
-            connection.send(calls.poll_request(self._address, account.token, self._cursor, connection.number))
-        self._polled += len(self._accounts)
+        polls = calls.poll_requests(self._address, self._accounts, self._cursor)
+        for connection, poll in zip(self._crowd.connections, polls, strict=True):
+            connection.send(poll)
+        self._polled += len(polls)
         deadline_s = time.monotonic() + HOLD_ALL_S
         with calls.api_client(self._address) as client:
             while client.get("/stats", dict)["requests"]["receive"] < self._polled:
@@ -81,32 +82,17 @@ class HeldPolls:
         self._responses.append(response)
 
 
-@contextmanager
-def ours(connections: int) -> Iterator[HeldPolls]:
-    """Run our long-polling server, with a room that all have joined."""
-    with chat_server("long_polling") as server:
-        with calls.api_client(server.address) as client:
-            accounts = calls.log_in(client, connections)
-            head = calls.join(client, accounts)
-        with closing(HeldPolls(server.address, accounts, str(head))) as polls:
-            yield polls
-
-
-@contextmanager
-def baseline(connections: int) -> Iterator[HeldPolls]:
-    """Run the server that waits for an event."""
-    with (
-        running("loadtests.harness.baselines", "parked_event") as server,
-        closing(HeldPolls(server.address, [ANY_ACCOUNT] * connections, "0123abcd.0")) as polls,
-    ):
-        yield polls
-
-
 def measure(sizes: BenchSizes) -> list[BenchFinding]:
-    """Return how our time compares with the baseline's."""
+    """Return how our time, in a room that all have joined, compares with that of a server that waits for an event."""
     pairs = Pairs()
+    anybody = [ANY_ACCOUNT] * sizes.parked
     for _ in range(sizes.pairs):
-        with ours(sizes.parked) as polls, baseline(sizes.parked) as other:
+        with (
+            calls.joined("long_polling", sizes.parked) as (server, accounts, head),
+            running("loadtests.harness.baselines", "parked_event") as baseline,
+            closing(HeldPolls(server.address, accounts, head)) as polls,
+            closing(HeldPolls(baseline.address, anybody, Cursor("0123abcd", 0))) as other,
+        ):
             polls.wake_ms(1)
             other.wake_ms(1)
             pairs.measure(partial(polls.wake_ms, sizes.wakes), partial(other.wake_ms, sizes.wakes))

@@ -8,7 +8,6 @@ second.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
-from typing import NamedTuple
 
 from loadtests.users.http_connection import ConnectionLost
 
@@ -19,22 +18,11 @@ class Void(RuntimeError):
     """What was measured does not add up (a delivery is missing, doubled or late), so it proves nothing."""
 
 
-class Pair(NamedTuple):
-    """Our figure and the baseline's, measured one after the other."""
-
-    ours: float
-    baseline: float
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.baseline
-
-
 @dataclass(slots=True)
 class Pairs:
-    """The pairs of one comparison so far, and why others are void."""
+    """The pairs of one comparison so far: our figure, and the baseline's. voids: why other pairs do not count."""
 
-    valid: list[Pair] = field(default_factory=list)
+    valid: list[tuple[float, float]] = field(default_factory=list)
     voids: list[str] = field(default_factory=list)
 
     def measure(self, ours: Leg, baseline: Leg) -> None:
@@ -42,19 +30,19 @@ class Pairs:
         try:
             legs = (baseline, ours) if (len(self.valid) + len(self.voids)) % 2 else (ours, baseline)
             figures = {leg: leg() for leg in legs}
-            self.valid.append(Pair(figures[ours], figures[baseline]))
+            self.valid.append((figures[ours], figures[baseline]))
         except (Void, ConnectionLost) as reason:
             self.voids.append(str(reason))
 
     @property
     def ratios(self) -> list[float]:
-        return [pair.ratio for pair in self.valid]
+        return [ours / baseline for ours, baseline in self.valid]
 
     def medians(self, unit: str = "") -> str:
         """Return the medians behind the ratios, as text."""
         if not self.valid:
             return "nothing valid"
-        ours, baseline = median(pair.ours for pair in self.valid), median(pair.baseline for pair in self.valid)
+        ours, baseline = median(ours for ours, _ in self.valid), median(baseline for _, baseline in self.valid)
         return f"{three_digits(ours)} and {three_digits(baseline)} {unit}".rstrip()
 
 

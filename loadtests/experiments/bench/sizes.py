@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FanOutSize:
-    """A room. messages: how many a leg sends, one at a time or with 16 in flight. at_least: the goal of the ratio."""
+    """A room. messages: how many are sent, one at a time, or fan_out.IN_FLIGHT at once. at_least: the ratio's goal."""
 
     subscribers: int
     messages: int
@@ -14,7 +14,12 @@ class FanOutSize:
 
 @dataclass(frozen=True, slots=True)
 class BenchSizes:
-    """How much is measured; the defaults are the full benchmark. parked: held polls; wakes: messages that end them."""
+    """How much is measured; the defaults are the full benchmark.
+
+    pairs: turns of ours and a baseline, or repeats. parked: held polls; wakes: messages that end all of them. polls: of
+    one turn, over poll_connections. growth_events are in one room's log, growth_rooms in the store; growth_calls: timed
+    joins or sends at each size. page_rate: messages a second to the demo's page, for page_s seconds.
+    """
 
     pairs: int = 5
     fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000, 0.9), FanOutSize(1000, 100, 1.0))
