@@ -49,9 +49,7 @@ TESTS_OF_THE_COPY = {
     "conformance": ("tests/conformance/test_messages.py", "-k", SLUG),
     "lane of the demo": ("tests/browser/test_demo.py", "-k", SLUG),
 }
-
-
-Contents = Mapping[str, bytes]
+Copied = tuple[Path, Mapping[str, bytes]]
 
 
 def not_ignored() -> list[str]:
@@ -62,7 +60,7 @@ def not_ignored() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contents]:
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Copied:
     """Return a copy of the tree, without ignored files and with the toy, and its files' contents before any test."""
     copy = tmp_path_factory.mktemp("tree")
     for name in not_ignored():
@@ -74,19 +72,14 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contents]:
     return copy, {str(path.relative_to(copy)): path.read_bytes() for path in copy.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
-def tree(copied: tuple[Path, Contents]) -> Path:
-    return copied[0]
-
-
-def run(tree: Path, module: str, *options: str) -> None:
-    """Run a module of the copy; fails with its output."""
+def run(copied: Copied, module: str, *options: str) -> None:
+    """Run a module of the copied tree; fails with its output."""
     command = [sys.executable, "-m", module, *options]
-    done = subprocess.run(command, check=False, cwd=tree, capture_output=True, text=True, timeout=110)
+    done = subprocess.run(command, check=False, cwd=copied[0], capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_touches_only_what_the_readme_lists(copied: tuple[Path, Contents]) -> None:
+def test_it_touches_only_what_the_readme_lists(copied: Copied) -> None:
     before = {name: (ROOT / name).read_bytes() for name in not_ignored()}
     _, after = copied
     touched = [name for name, content in after.items() if before.get(name) != content]
@@ -97,13 +90,13 @@ def test_it_touches_only_what_the_readme_lists(copied: tuple[Path, Contents]) ->
 
 
 @pytest.mark.parametrize("options", TESTS_OF_THE_COPY.values(), ids=TESTS_OF_THE_COPY.keys())
-def test_the_copy_passes_its_own_tests(tree: Path, options: Sequence[str]) -> None:
-    run(tree, "pytest", "-p", "no:cacheprovider", *options)
+def test_the_copy_passes_its_own_tests(copied: Copied, options: Sequence[str]) -> None:
+    run(copied, "pytest", "-p", "no:cacheprovider", *options)
 
 
-def test_a_comparison_measures_it(tree: Path, tmp_path: Path) -> None:
+def test_a_comparison_measures_it(copied: Copied, tmp_path: Path) -> None:
     load = "--users 2 --room-size 2 --rate 2 --seconds 2 --poll 0.2"
-    run(tree, "loadtests", "compare", "--transport", SLUG, *load.split(), "--out", str(tmp_path))
+    run(copied, "loadtests", "compare", "--transport", SLUG, *load.split(), "--out", str(tmp_path))
     (cell,) = cells_below(tmp_path)
     assert cell["transport"] == SLUG
     assert int(cell["delivered"]) == int(cell["expected"]) > 0

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from random import Random
 from unittest.mock import Mock
 
@@ -25,12 +25,9 @@ def scripted(*shares: float) -> Random:
 
 
 def attempts_s(seed: int) -> Iterator[float]:
-    """Yield when a client tries to reconnect during an outage."""
-    backoff = Backoff(random=Random(seed))
-    for moment_s in accumulate(iter(backoff.next_s, None)):
-        if moment_s > OUTAGE_S:
-            return
-        yield moment_s
+    """Return when a client tries to reconnect during an outage."""
+    moments_s = accumulate(iter(Backoff(random=Random(seed)).next_s, None))
+    return takewhile(lambda moment_s: moment_s <= OUTAGE_S, moments_s)
 
 
 def test_clients_that_lost_their_connections_together_spread_over_the_whole_back_off() -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TypeVar
-from unittest.mock import Mock, call, patch
+from unittest.mock import AsyncMock, Mock, call, patch
 
 import httpx
 import pytest
@@ -17,8 +16,7 @@ from clients.conversation import ChatSession
 from clients.errors import ConnectionLost, Refused, refused
 from clients.http_session import HttpSession, Options, refusal
 from clients.inbox import Inbox
-from servers.core import wire
-from servers.core.wire import Account, Ack, Page, Snapshot, SocketCommand
+from servers.core.wire import Account, Ack, Page, Refusal, Snapshot
 from tests.clients.test_inbox import page
 
 DEADLINE_S = 5.0
@@ -27,57 +25,41 @@ QUICK = Options(backoff_s=0.001, backoff_max_s=0.002)
 BROKEN = ConnectionLost("the cable was pulled")
 GONE = Refused("unauthenticated", "the token has expired")
 BUG = KeyError("a bug")
-Result = TypeVar("Result")
-
-
-def scripted(script: list[Result | Exception], default: Result) -> Result:
-    """Return or raise what is next in the script."""
-    result = script.pop(0) if script else default
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-class FakeConnection(ChatConnection):
-    """A scripted connection: each method returns or raises what is next in its list; `receive` waits for it."""
-
-    def __init__(self) -> None:
-        super().__init__(HttpSession("http://127.0.0.1:9", "lobby", QUICK))
-        self.openings: list[Snapshot | Exception] = []
-        self.acks: list[Ack | Exception] = []
-        self.pages: asyncio.Queue[Page | Exception] = asyncio.Queue()
-
-    async def open(self, inbox: Inbox | None) -> Snapshot:
-        return scripted(self.openings, Snapshot("e1", 0, 30.0, (), {}, ()))
-
-    async def post(self, command: SocketCommand) -> Ack:
-        return scripted(self.acks, Ack(seq=1))
-
-    async def receive(self, inbox: Inbox) -> Page:
-        return scripted([await self.pages.get()], page(0, 0))
-
-    async def leave(self) -> None:
-        """Send nothing: there is no server."""
-
-    def deliver(self, *pages: Page | Exception) -> None:
-        for one in pages:
-            self.pages.put_nowait(one)
-
-    async def pause(self, until: asyncio.Event, heartbeat_s: float) -> None:
-        await until.wait()
 
 
 @pytest.fixture
-def connection() -> FakeConnection:
-    return FakeConnection()
+def connection() -> Mock:
+    """Return a connection whose methods succeed unless a test changes that. pages: what it receives, or raises."""
+    pages: asyncio.Queue[Page | Exception] = asyncio.Queue()
+
+    async def receive(inbox: Inbox) -> Page:
+        received = await pages.get()
+        if isinstance(received, Exception):
+            raise received
+        return received
+
+    return Mock(
+        spec=ChatConnection,
+        http=HttpSession("http://127.0.0.1:9", "lobby", QUICK),
+        open=AsyncMock(return_value=Snapshot("e1", 0, 30.0, (), {}, ())),
+        post=AsyncMock(return_value=Ack(seq=1)),
+        pages=pages,
+        receive=receive,
+        pause=lambda until, heartbeat_s: until.wait(),
+    )
 
 
-def new_session(connection: FakeConnection) -> ChatSession:
+def deliver(connection: Mock, *pages: Page | Exception) -> None:
+    for one in pages:
+        connection.pages.put_nowait(one)
+
+
+def new_session(connection: Mock) -> ChatSession:
     return ChatSession(Account("u-ada", "Ada", "token", 0), connection.http, connection)
 
 
 @pytest.fixture
-async def session(connection: FakeConnection) -> AsyncIterator[ChatSession]:
+async def session(connection: Mock) -> AsyncIterator[ChatSession]:
     async with new_session(connection) as joined:
         yield joined
 
@@ -96,24 +78,22 @@ async def run_other_tasks() -> None:
 
 
 @patch("clients.conversation.GIVE_UP_S", 0.01)
-async def test_a_send_is_given_up_in_the_end(session: ChatSession, connection: FakeConnection) -> None:
-    connection.acks = [BROKEN] * 1000
+async def test_a_send_is_given_up_in_the_end(session: ChatSession, connection: Mock) -> None:
+    connection.post.side_effect = BROKEN
     with pytest.raises(ConnectionLost, match="cable"):
         await session.send("hello")
 
 
-async def test_a_message_that_a_new_log_still_has_is_delivered_once(
-    session: ChatSession, connection: FakeConnection
-) -> None:
+async def test_a_message_that_a_new_log_still_has_is_delivered_once(session: ChatSession, connection: Mock) -> None:
     kept, new = (replace(page(seq - 1, seq).events[0], client_id=str(seq)) for seq in (1, 2))
-    connection.openings = [Snapshot("e2", 2, 30.0, (), {}, (kept, new))]
-    connection.deliver(Page("e1", 0, 1, (kept,)), Page("e2", 2, 2, ()))
+    connection.open.side_effect = [Snapshot("e2", 2, 30.0, (), {}, (kept, new))]
+    deliver(connection, Page("e1", 0, 1, (kept,)), Page("e2", 2, 2, ()))
     assert await next_seqs(session, 2) == [1, 2]
 
 
 @pytest.mark.parametrize("code", ["too_many", "unavailable"])
-async def test_no_retry_is_sooner_than_asked(session: ChatSession, connection: FakeConnection, code: str) -> None:
-    connection.acks = [refused(wire.Refusal(code, "the detail", retry_after_s=RETRY_AFTER_S)), Ack(seq=4)]
+async def test_no_retry_is_sooner_than_asked(session: ChatSession, connection: Mock, code: str) -> None:
+    connection.post.side_effect = [refused(Refusal(code, "the detail", retry_after_s=RETRY_AFTER_S)), Ack(seq=4)]
     started_s = asyncio.get_running_loop().time()
     await session.send("hello")
     assert asyncio.get_running_loop().time() - started_s >= RETRY_AFTER_S
@@ -127,34 +107,34 @@ async def test_a_host_in_front_of_the_server_says_when_to_try_again_within_a_min
         assert (type(error), error.retry_after_s) == (ConnectionLost, s)
 
 
-async def test_the_back_off_is_reset_only_by_a_page_and_not_by_an_opened_connection(connection: FakeConnection) -> None:
+async def test_the_back_off_is_reset_only_by_a_page_and_not_by_an_opened_connection(connection: Mock) -> None:
     backoff = Mock(next_s=Mock(return_value=0.0))
     with patch("clients.conversation.Backoff", return_value=backoff):
         session = new_session(connection)
     async with session:
-        connection.deliver(BROKEN, BROKEN, page(0, 1), BROKEN, page(1, 2))
+        deliver(connection, BROKEN, BROKEN, page(0, 1), BROKEN, page(1, 2))
         assert await next_seqs(session, 2) == [1, 2]
     assert backoff.mock_calls[:4] == [call.next_s(), call.next_s(), call.reset(), call.next_s()]
 
 
-async def test_the_session_knows_whether_it_is_connected(session: ChatSession, connection: FakeConnection) -> None:
+async def test_the_session_knows_whether_it_is_connected(session: ChatSession, connection: Mock) -> None:
     assert session.connected
-    connection.openings = [BROKEN] * 1000
-    connection.deliver(BROKEN)
+    connection.open.side_effect = BROKEN
+    deliver(connection, BROKEN)
     await run_other_tasks()
     assert not session.connected
-    connection.openings = []
-    connection.deliver(page(0, 1))
+    connection.open.side_effect = None
+    deliver(connection, page(0, 1))
     assert await next_seqs(session, 1) == [1]
     assert session.connected
 
 
 @pytest.mark.parametrize("failures", [[GONE], [BROKEN, BROKEN, GONE], [BUG]], ids=str)
 async def test_an_error_ends_the_events_after_those_before_it(
-    session: ChatSession, connection: FakeConnection, failures: list[Exception]
+    session: ChatSession, connection: Mock, failures: list[Exception]
 ) -> None:
-    connection.openings += failures[1:]
-    connection.deliver(page(0, 2), failures[0])
+    connection.open.side_effect = failures[1:]
+    deliver(connection, page(0, 2), failures[0])
     assert await next_seqs(session, 2) == [1, 2]
     with pytest.raises(type(failures[-1]), match=str(failures[-1])):
         await next_seqs(session, 1)
@@ -162,13 +142,13 @@ async def test_an_error_ends_the_events_after_those_before_it(
 
 
 @patch("clients.conversation.UNREAD_MAX", 2)
-async def test_an_unread_session_stops_receiving_and_loses_nothing(connection: FakeConnection) -> None:
+async def test_an_unread_session_stops_receiving_and_loses_nothing(connection: Mock) -> None:
     async with new_session(connection) as session:
-        connection.deliver(page(0, 4), page(4, 5))
+        deliver(connection, page(0, 4), page(4, 5))
         await run_other_tasks()
         assert connection.pages.qsize() == 1
         assert await next_seqs(session, 5) == [1, 2, 3, 4, 5]
-        connection.deliver(page(5, 8))
+        deliver(connection, page(5, 8))
         await run_other_tasks()
     assert await next_seqs(session, 3) == [6, 7, 8]
     with pytest.raises(StopAsyncIteration):
@@ -177,15 +157,15 @@ async def test_an_unread_session_stops_receiving_and_loses_nothing(connection: F
 
 @pytest.mark.parametrize("effect", [BROKEN, asyncio.Event().wait], ids=["lost connection", "silent server"])
 @patch("clients.conversation.LEAVE_S", 0.01)
-async def test_a_failed_or_silent_goodbye_does_not_block_leaving(connection: FakeConnection, effect: object) -> None:
-    with patch.object(connection, "leave", side_effect=effect) as leave:
-        async with asyncio.timeout(DEADLINE_S), new_session(connection):
-            pass
-    leave.assert_awaited_once()
+async def test_a_failed_or_silent_goodbye_does_not_block_leaving(connection: Mock, effect: object) -> None:
+    connection.leave.side_effect = effect
+    async with asyncio.timeout(DEADLINE_S), new_session(connection):
+        pass
+    connection.leave.assert_awaited_once()
 
 
-async def test_a_refused_join_closes_every_connection(connection: FakeConnection) -> None:
-    connection.openings = [Refused("too_large", "no such room")]
+async def test_a_refused_join_closes_every_connection(connection: Mock) -> None:
+    connection.open.side_effect = Refused("too_large", "no such room")
     with patch.object(HttpSession, "close") as close, pytest.raises(Refused, match="too_large"):
         await new_session(connection).__aenter__()
     close.assert_awaited_once()

@@ -1,4 +1,4 @@
-"""The browser's client behaves as the client in Python: its inbox, its ids, its pauses; no command waits for ever."""
+"""The browser's client behaves as the client in Python: its inbox, ids and pauses; every command has a time limit."""
 
 import json
 import subprocess
@@ -82,8 +82,9 @@ def test_the_browser_pauses_as_long_as_the_clients_in_python() -> None:
     assert pauses_ms == pytest.approx([1000 * backoff.next_s() for _ in shares])
 
 
-def test_the_demos_page_notices_silence_and_connects_again() -> None:
-    assert run_script("demo.mjs").split() == ["true", "10000", "2", "1"]
+def test_the_demos_page_limits_its_commands_and_connects_again_after_silence() -> None:
+    found = json.loads(run_script("demo.mjs"))
+    assert found == {"isLimited": True, "silenceMs": 10_000, "opened": 2, "closed": 1}
 
 
 def test_reopening_a_connection_fails_its_command_and_too_many_unread_pages_close_it() -> None:
@@ -95,21 +96,25 @@ def test_a_message_that_a_new_log_still_has_is_delivered_once_in_the_browser() -
 
 
 def test_no_page_waits_for_a_heartbeat_in_the_browser_and_pages_come_before_the_head_of_its_response() -> None:
-    assert run_script("pusher_adapter.mjs").splitlines() == ["1 1", "2 3 0"]
+    before_response, after_response = json.loads(run_script("pusher_adapter.mjs"))
+    assert before_response == {"page": 1, "heartbeats": 1}
+    assert after_response == {"pages": [2, 3], "reads": 0}
 
 
 @pytest.mark.parametrize("at_ms", [1_000_000_000, 1_003_600_000, 996_400_000])
 @pytest.mark.parametrize("reader_ms", [0, 1_000_000_000])
-def test_a_browser_counts_a_typing_notice_from_its_arrival(at_ms: int, reader_ms: int) -> None:
-    assert run_script("room_view.mjs", str(at_ms), str(reader_ms)).split() == ["1", "0", "1000", "999"]
+def test_a_browser_counts_a_typing_notice_from_its_arrival_and_forgets_visitors(at_ms: int, reader_ms: int) -> None:
+    found = json.loads(run_script("room_view.mjs", str(at_ms), str(reader_ms)))
+    assert found == {"typing": [1, 0], "members": 1000, "receipts": 999}
 
 
 @pytest.mark.parametrize(
-    ("header", "header_ms"), [("7", "7000"), ("Fri, 31 Dec 1999 23:59:59 GMT", "0"), ("9" * 400, "60000")]
+    ("header", "header_ms"), [("7", 7000), ("Fri, 31 Dec 1999 23:59:59 GMT", 0), ("9" * 400, 60_000)]
 )
-def test_a_browser_tries_again_no_sooner_than_the_server_says(header: str, header_ms: str) -> None:
+def test_a_browser_tries_again_no_sooner_than_the_server_says(header: str, header_ms: int) -> None:
     refusal = msgspec.json.encode(Refusal("too_many", "500 commands a second", retry_after_s=1.5)).decode()
-    assert run_script("retry_after.mjs", refusal, header).split() == ["1500", "1500", header_ms, "400", "404"]
+    found = json.loads(run_script("retry_after.mjs", refusal, header))
+    assert found == {"afterMs": [1500, 1500, header_ms], "final": [400, 404]}
 
 
 def test_a_browser_quotes_the_name_of_a_room_in_a_path() -> None:

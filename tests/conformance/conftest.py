@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from functools import cache
 from typing import Any, cast
 
 import pytest
@@ -50,14 +51,11 @@ def serve(transport: Transport, deployment: AnyDeployment, engines: Engines, cer
 @pytest.fixture(scope="session")
 def server_of(engines: Engines, certificates: None) -> Iterator[ServerOf]:
     """Start each transport's server once per deployment, when it is first asked for; tests keep apart by rooms."""
-    running: dict[tuple[str, AnyDeployment], ChildProcess] = {}
     with ExitStack() as stack:
 
+        @cache
         def start(transport: Transport, deployment: AnyDeployment) -> ChildProcess:
-            key = transport.slug, deployment
-            if key not in running:
-                running[key] = stack.enter_context(deployment.serving(transport, engines))
-            return running[key]
+            return stack.enter_context(deployment.serving(transport, engines))
 
         yield start
 

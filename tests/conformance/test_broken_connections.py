@@ -130,9 +130,7 @@ async def test_a_clean_stop_waits_neither_for_held_polls_nor_for_open_sockets(tr
         async with ChatHarness(transport, server.address).joined("Ada", "Bob") as (ada, bob):
             await deliver("before", ada, bob)
             server.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(DEADLINE_S):
-                status = await asyncio.to_thread(server.process.wait)
-    assert status == 0
+            assert await asyncio.to_thread(server.process.wait, DEADLINE_S) == 0
 
 
 async def test_clients_start_over_in_a_new_log_when_redis_was_emptied(transport: Transport, engines: Engines) -> None:

@@ -130,18 +130,6 @@ def act(client: ChatSession, what: str, number: int) -> Coroutine[Any, Any, Any]
             return client.mark_read(max(1, client.inbox.cursor.seq - number))
 
 
-async def converse(harness: ChatHarness, rounds: list[list[Step]]) -> None:
-    async with harness.joined("Ada", "Bob", "Cyd") as clients:
-        results = [await asyncio.gather(*(act(clients[who], what, n) for who, what, n in steps)) for steps in rounds]
-        await clients[0].send(LAST)
-        logs = [await log_until_last(client) for client in clients]
-    steps = list(chain.from_iterable(rounds))
-    check(steps, clients, logs)
-    acks = [ack for (_, what, _), ack in zip(steps, chain.from_iterable(results), strict=True) if "send" in what]
-    *shown, _ = [event.seq for event in logs[-1] if event.kind is Kind.MESSAGE]  # without LAST
-    assert {ack.seq for ack in acks} == set(shown)
-
-
 async def log_until_last(client: ChatSession) -> list[Event]:
     log: list[Event] = []
     while not log or log[-1].body != LAST:
@@ -172,5 +160,13 @@ def check(steps: list[Step], clients: list[ChatSession], logs: list[list[Event]]
 @example([[(0, "resend", 0), (1, "resend", 0)]])  # two users with the same client_id
 @example([[(1, "read", 0)], [(1, "read", 3)]])  # backwards
 @example([[(who, "send", number) for number in range(EACH) for who in range(3)]])  # all at once
-def test_all_clients_have_the_same_log(harness: ChatHarness, rounds: list[list[Step]]) -> None:
-    asyncio.run(converse(ChatHarness(harness.transport, harness.address), rounds))
+async def test_all_clients_have_the_same_log(harness: ChatHarness, rounds: list[list[Step]]) -> None:
+    async with ChatHarness(harness.transport, harness.address).joined("Ada", "Bob", "Cyd") as clients:
+        results = [await asyncio.gather(*(act(clients[who], what, n) for who, what, n in steps)) for steps in rounds]
+        await clients[0].send(LAST)
+        logs = [await log_until_last(client) for client in clients]
+    steps = list(chain.from_iterable(rounds))
+    check(steps, clients, logs)
+    acks = [ack for (_, what, _), ack in zip(steps, chain.from_iterable(results), strict=True) if "send" in what]
+    *shown, _ = [event.seq for event in logs[-1] if event.kind is Kind.MESSAGE]  # without LAST
+    assert {ack.seq for ack in acks} == set(shown)

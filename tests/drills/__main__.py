@@ -23,18 +23,12 @@ from loadtests.harness import manifest
 from loadtests.reports.trials import as_json
 from notebooks.analysis.drills import load_drills
 from results.plain_characters import use_plain_characters
-from results.schema import DRILLS_FILE
+from results.schema import DRILLS, DRILLS_FILE
 from tests.drills import faults, fuzz, kills, soak
 
 Key = Mapping[str, Any]
 Row = dict[str, Any]
 Rows = Callable[[Iterable[Key]], Iterator[Row]]
-DRILLS: Mapping[str, Rows] = {
-    "kills": partial(map, kills.row),
-    "fuzz": partial(map, fuzz.row),
-    "soak": soak.rows,
-    "faults": partial(map, faults.row),
-}
 FAULTS = ("lost", "duplicates", "out_of_order", "failed", "tracebacks")
 
 
@@ -52,16 +46,16 @@ def main(
     if drill and drill not in DRILLS:
         raise typer.BadParameter(f"expected one of {', '.join(DRILLS)}; got {drill!r}")
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
-    plans: Mapping[str, Sequence[Key]] = {
-        "kills": kills.plan(kill_count),
-        "fuzz": fuzz.plan(inputs),
-        "soak": soak.plan(soak_s),
-        "faults": faults.plan(stop_s),
+    steps: Mapping[str, tuple[Sequence[Key], Rows]] = {
+        "kills": (kills.plan(kill_count), partial(map, kills.row)),
+        "fuzz": (fuzz.plan(inputs), partial(map, fuzz.row)),
+        "soak": (soak.plan(soak_s), soak.rows),
+        "faults": (faults.plan(stop_s), partial(map, faults.row)),
     }
     out.mkdir(parents=True, exist_ok=True)
-    for name, plan in plans.items():
+    for name, (plan, rows) in steps.items():
         if drill in ("", name):
-            resume(out / f"{name}.jsonl", plan, DRILLS[name])
+            resume(out / f"{name}.jsonl", plan, rows)
     is_clean = record(out)
     if not drill:
         tests = subprocess.run([sys.executable, "-m", "pytest", "-m", "drill"], check=False)

@@ -20,7 +20,7 @@ BATCHES = [
 ]
 """The push service on each store, and every other transport on one store in turn; `make drills` runs all pairs."""
 
-TRIED = [("stopped", "single-server"), ("clock", "raw_websocket")]
+TRIED = [("stopped", "single-server"), ("clock", "raw_websocket")]  # these need neither Redis nor a namespace
 FAULTS = [key for key in faults.plan(1.0) if (key["fault"], key["where"]) in TRIED]
 """The faults that are tried here; `make drills` has all, also those that need a namespace of their own."""
 
@@ -35,7 +35,8 @@ def test_a_kill_costs_no_acknowledged_message(store: str, transport: str) -> Non
     victims |= {"push_service"} if find(transport).needs_push_service else set()
     killed = {column.name: row[column.name] for column in VICTIMS}
     assert {name.removeprefix("killed_") for name, count in killed.items() if count} == victims
-    assert sum(killed.values()) == KILLS >= len(VICTIMS)
+    assert len(VICTIMS) <= KILLS, "each victim at least once"
+    assert sum(killed.values()) == KILLS
 
 
 @pytest.mark.xdist_group("drills-fuzz")
@@ -43,7 +44,7 @@ def test_a_kill_costs_no_acknowledged_message(store: str, transport: str) -> Non
 def test_no_input_makes_a_listener_fail(part: command.Key) -> None:
     row = fuzz.row(part)
     assert not command.has_fault(row), row
-    assert row["passed"] >= row["refused"]
+    assert row["passed"] >= row["refused"], "most inputs must get past the first check, or they test nothing else"
 
 
 def test_a_soak_loses_nothing_and_measures_every_transport() -> None:

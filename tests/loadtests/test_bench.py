@@ -1,6 +1,6 @@
 """The benchmark's own parts: how its readers parse bytes, in which order legs run, and how a ratio is judged."""
 
-from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -10,8 +10,6 @@ from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import PING, SWITCHING, TEXT, Message, Reader, ValueReader
 
 RESPONSE = b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 5\r\n\r\nhello"
-
-
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n"
 
 
@@ -19,23 +17,17 @@ def server_frame(body: bytes, opcode: int = TEXT) -> bytes:
     return Frame(Opcode(opcode), body).serialize(mask=False)
 
 
-def read(stream: bytes, step: int) -> list[Message]:
-    """Return the messages of a stream that comes in pieces of `step` bytes."""
-    reader = Reader()
+def read(reader: Reader | ValueReader, stream: bytes, step: int) -> list[Message]:
+    """Return what a reader finds in a stream that comes in pieces of `step` bytes."""
     return [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000, 70_001])
 def test_responses_and_frames_are_read_whole_however_they_are_cut(step: int) -> None:
-    assert read(RESPONSE * 3, step) == [Message(200, b"hello")] * 3
+    assert read(Reader(), RESPONSE * 3, step) == [Message(200, b"hello")] * 3
     bodies = [b"", b"x" * 125, b"x" * 126, b"x" * 65_535, b"x" * 65_536]
-    stream = (
-        SWITCH
-        + b"".join(map(server_frame, bodies))
-        + server_frame(b"?", PING)
-        + server_frame(b"\x03\xe8", Opcode.CLOSE)
-    )
-    messages = read(stream, step)
+    frames = [*map(server_frame, bodies), server_frame(b"?", PING), server_frame(b"\x03\xe8", Opcode.CLOSE)]
+    messages = read(Reader(), SWITCH + b"".join(frames), step)
     assert [message.kind for message in messages] == [SWITCHING, *[TEXT] * len(bodies), PING, Opcode.CLOSE]
     assert [message.body for message in messages[1:-2]] == bodies
 
@@ -43,31 +35,22 @@ def test_responses_and_frames_are_read_whole_however_they_are_cut(step: int) -> 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
 def test_each_occurrence_of_a_value_is_found_once_however_it_is_cut(step: int) -> None:
     stream = b"data: abab\r\n\r\ndata: ab\r\n"
-    reader = ValueReader(b"ab")
-    found = [message for at in range(0, len(stream), step) for message in reader.feed(stream[at : at + step])]
-    assert found == [Message(TEXT, b"ab")] * 3
+    assert read(ValueReader(b"ab"), stream, step) == [Message(TEXT, b"ab")] * 3
 
 
 def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:
-    order: list[str] = []
-
-    def leg(name: str, figure: float) -> float:
-        order.append(name)
-        return figure
-
+    legs = Mock(ours=Mock(return_value=3.0), baseline=Mock(return_value=2.0))
     pairs = Pairs()
     for _ in range(3):
-        pairs.measure(partial(leg, "ours", 3.0), partial(leg, "baseline", 2.0))
+        pairs.measure(legs.ours, legs.baseline)
+    order = [name for name, _, _ in legs.mock_calls]
     assert order == ["ours", "baseline", "baseline", "ours", "ours", "baseline"]
     assert pairs.ratios == [1.5, 1.5, 1.5]
 
 
 def test_a_pair_whose_deliveries_do_not_add_up_is_void_with_a_reason() -> None:
-    def lose_one() -> float:
-        raise Void("one is missing")
-
     pairs = Pairs()
-    pairs.measure(lose_one, lambda: 1.0)
+    pairs.measure(Mock(side_effect=Void("one is missing")), lambda: 1.0)
     finding = compared("fan-out", pairs, Goal(0.8, at_least=True), "")
     assert (finding.values, finding.voids, finding.verdict) == ([], ["one is missing"], "void")
 

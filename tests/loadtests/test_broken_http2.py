@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, 
 @dataclass(frozen=True, slots=True)
 class BehindBreakingProxy(OurServers):
     act: Act
-    proxies: list[BreakingProxy]
+    proxies: list[BreakingProxy] = field(default_factory=list)
 
     @contextmanager
     def serving(
@@ -71,9 +71,8 @@ class BehindBreakingProxy(OurServers):
     ],
 )
 def test_a_load_users_messages_arrive_once_over_http2_that_breaks(slug: str, act: Act) -> None:
-    proxies: list[BreakingProxy] = []
-    target = BehindBreakingProxy(act=act, proxies=proxies)
+    target = BehindBreakingProxy(act=act)
     cell = measure(Planned(find(slug), "test", LOAD), Cores(None, None), lambda _: None, target)
     assert cell.verdict.adds_up, cell.verdict.reason
     assert cell.figures["delivered"] == cell.figures["expected"] == 2 * cell.number("messages") > 0
-    assert proxies[0].broken["send"] and proxies[0].broken["events"]
+    assert target.proxies[0].broken["send"] and target.proxies[0].broken["events"]

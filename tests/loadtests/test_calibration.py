@@ -75,9 +75,8 @@ async def test_the_stub_delays_every_message_and_keeps_the_order() -> None:
     ("link", "options"), [("plain", "--delay 20"), pytest.param("h2", "--link h2", marks=pytest.mark.drill)]
 )
 def test_a_calibration_records_the_error_of_every_transport(tmp_path: Path, link: str, options: str) -> None:
-    done = run_loadtests(tmp_path, f"calibrate --users 20 --seconds 1 --delay 0 {options}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    output = " ".join(done.stdout.split())
+    printed = run_loadtests(tmp_path, f"calibrate --users 20 --seconds 1 --delay 0 {options}")
+    output = " ".join(printed.split())
     (path,) = tmp_path.iterdir()
     made = json.loads(path.read_text())
     assert [row["transport"] for row in made["rows"]] == [row.slug for row in TRANSPORTS]

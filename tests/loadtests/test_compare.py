@@ -17,12 +17,11 @@ from loadtests.compare import INTERRUPTED
 from results.explorer import PAGE
 from results.schema import CELLS, DELIVERIES, DELIVERIES_FILE
 from servers.transports import TRANSPORTS
-from tests.support.loadtest_run import ROOT, ComparedRun, cells_below, compared, manifest_below
+from tests.support.loadtest_run import OPTIONS, ROOT, ComparedRun, cells_below, compared, manifest_below
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
 SLUGS = [transport.slug for transport in TRANSPORTS]
-OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5"
 SHORT_OPTIONS = "--users 4 --room-size 2 --rate 2 --seconds 1 --transport raw_websocket --transport server_sent_events"
 Cells = dict[str, dict[str, str]]
 
@@ -30,7 +29,7 @@ Cells = dict[str, dict[str, str]]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ComparedRun:
     """Return a finished comparison. Its generator may lag on a busy machine: only counts are tested."""
-    return compared(tmp_path_factory.mktemp("results"), OPTIONS)
+    return compared(tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +88,12 @@ def test_the_manifest_records_how_the_run_was_made(run: ComparedRun) -> None:
 def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests", "compare", *SHORT_OPTIONS.split(), "--out", str(tmp_path)]
     unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
+    with psutil.Popen(
         command, cwd=ROOT, env=unbuffered, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        assert process.stdout is not None
         outcome = next(line for line in process.stdout if line.startswith("Raw WebSocket, "))
         deadline_s = time.monotonic() + 60
-        while not (started := psutil.Process(process.pid).children(recursive=True)):  # of the next transport
+        while not (started := process.children(recursive=True)):  # of the next transport
             assert time.monotonic() < deadline_s
         process.send_signal(signal.SIGINT)
         output = process.stdout.read()
@@ -110,7 +108,7 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
 
 
 def test_over_http2_every_delivery_arrives_once_and_a_user_has_one_connection(tmp_path: Path) -> None:
-    run = compared(tmp_path, f"{OPTIONS} --link h2")
+    run = compared(tmp_path, "--link h2")
     assert [row["transport"] for row in run.cells] == SLUGS
     assert {row["link"] for row in run.cells} == {"h2"}
     opened = {row["transport"]: float(row["connections"]) / int(row["users"]) for row in run.cells}

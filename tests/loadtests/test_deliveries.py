@@ -17,7 +17,6 @@ def test_duplicates_and_disorder_on_one_connection_are_counted() -> None:
     assert detector.add([4, 3, 5]) == (1, 1)
 
 
-TWO = [(0, 1), (0, 2)]
 PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
 
 
@@ -33,7 +32,7 @@ PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
     ],
 )
 def test_loss_duplicates_and_disorder_are_each_counted(came: list[Received], complaint: str) -> None:
-    result = account(TWO, came, BOTH_STAY)
+    result = account([(0, 1), (0, 2)], came, BOTH_STAY)
     assert (result.complaint, result.events, result.expected) == (complaint, 2, 4)
 
 

@@ -1,6 +1,5 @@
 """Real loads with something in their way: relays, a distance, a second of stall, a restart of the server."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, sleep
@@ -17,6 +16,7 @@ from time import perf_counter, sleep
 import psutil
 import pytest
 
+from loadtests.accounts.cell import Cell
 from loadtests.accounts.wire_bytes import WireBytes
 from loadtests.harness.cores import Cores
 from loadtests.harness.distance import ClientAddresses
@@ -28,7 +28,7 @@ from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
 from results.schema import CELLS
-from servers.deploy.child_process import python_module
+from servers.deploy.child_process import ChildProcess, python_module
 from servers.transports import TRANSPORTS, find
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
@@ -39,37 +39,32 @@ RESTARTED = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, 
 STALL_S = 1.0
 DEADLINE_S = 20.0
 SLUGS = [row.slug for row in TRANSPORTS]
-Counts = tuple[WireBytes, WireBytes, WireBytes]
 
 
 @contextmanager
 def counting(address: str) -> Iterator[tuple[str, Callable[[], WireBytes]]]:
     """Put a relay without delay before a server; yield its address, and what ends it and returns its byte counts."""
-    command = python_module("loadtests.harness.relay", "--to", address.removeprefix("http://"))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
-        assert relay.stdout is not None
+    with ChildProcess(python_module("loadtests.harness.relay", "--to", address.removeprefix("http://"))) as relay:
 
         def carried() -> WireBytes:
-            totals = json.loads(relay.communicate(timeout=DEADLINE_S)[0])
+            relay.close_input()
+            totals = relay.next_line(DEADLINE_S)
             return WireBytes(totals["up_bytes"], totals["down_bytes"])
 
-        yield json.loads(relay.stdout.readline())["address"], carried
+        yield relay.await_ready().address, carried
 
 
-def counts(folder: Path, slug: str) -> Counts:
+def counts(folder: Path, slug: str) -> tuple[WireBytes, WireBytes, WireBytes]:
     """Run a short load through counting relays; return what the generator, the relays and the servers counted."""
     with ExitStack() as stack:
         server = stack.enter_context(serving(slug, None, folder / f"{slug}.log"))
         links = [stack.enter_context(counting(at)) for at in (server.address, server.push_service) if at]
-        addresses = [address for address, _ in links]
-        clients = ClientAddresses(addresses[0], addresses[1] if len(addresses) > 1 else "")
+        clients = ClientAddresses(*(address for address, _ in links))
         generator = stack.enter_context(generating(OurServers().locust_file(slug), clients, LOAD, None, folder))
         assert generator.await_window()
         client = generator.await_samples().client_bytes
         assert client is not None
-        relayed = WireBytes()
-        for _, carried in links:
-            relayed = relayed.plus(carried())
+        relayed = reduce(WireBytes.plus, (carried() for _, carried in links))
         return client.total, relayed, Probe(server, os.getpid(), ServerCounters).read_bytes()
 
 
@@ -83,11 +78,16 @@ def test_kernel_relay_and_server_count_the_same_bytes_of_every_transport(tmp_pat
         assert min(kernel) > 1000
 
 
+def measured(slug: str, load: Workload) -> Cell:
+    """Measure a transport under a load, of which all arrives, once."""
+    cell = measure(Planned(find(slug), "test", load), Cores(None, None), lambda _: None)
+    assert cell.verdict.adds_up, cell.verdict.reason
+    return cell
+
+
 def test_a_delay_is_added_for_each_of_three_transits() -> None:
     """From the sender to the API, on to the push service, and to the recipient."""
-    load = replace(LOAD, one_way_delay_s=0.02, push_link_delay_s=0.03)
-    cell = measure(Planned(find("pusher_adapter"), "test", load), Cores(None, None), lambda _: None)
-    assert cell.verdict.adds_up
+    cell = measured("pusher_adapter", replace(LOAD, one_way_delay_s=0.02, push_link_delay_s=0.03))
     assert min(row.received_s - row.sent_s for row in cell.deliveries) >= 0.07
     assert cell.latency_ms(50) >= 70
     assert "over all" not in cell.verdict.reason
@@ -96,16 +96,14 @@ def test_a_delay_is_added_for_each_of_three_transits() -> None:
 @pytest.mark.parametrize("slug", ["long_polling", "raw_websocket", "server_sent_events"])
 def test_compression_saves_bytes_and_delays_no_message(slug: str) -> None:
     load = replace(LOAD, text_bytes=2000, compress=1)
-    cell = measure(Planned(find(slug), "test", load), Cores(None, None), lambda _: None)
-    assert cell.verdict.adds_up and "over all" not in cell.verdict.reason
+    cell = measured(slug, load)
+    assert "over all" not in cell.verdict.reason
     assert cell.number("server_down_bytes") < cell.number("delivered") * load.text_bytes
     assert max(row.received_s - row.sent_s for row in cell.deliveries) < DEADLINE_S / 2, "a stream is flushed"
 
 
 def test_nginx_ends_tls_and_its_work_is_counted_apart() -> None:
-    load = replace(LOAD, link="h2", proxy=1)
-    cell = measure(Planned(find("long_polling"), "test", load), Cores(None, None), lambda _: None)
-    assert cell.verdict.adds_up, cell.verdict.reason
+    cell = measured("long_polling", replace(LOAD, link="h2", proxy=1))
     assert cell.settings["link"] == "plain"
     assert cell.number("proxy_cpu_s") > 0
     assert cell.number("client_up_bytes") < cell.number("server_up_bytes"), "between the two go whole header fields"
@@ -126,14 +124,12 @@ def test_nginx_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("resume_tls", [0, 1])
 def test_handshakes_are_counted_and_a_resumed_one_carries_no_certificate(resume_tls: int) -> None:
-    load = replace(LOAD, link="tls", keep_alive=0, resume_tls=resume_tls)
-    cell = measure(Planned(find("short_polling"), "test", load), Cores(None, None), lambda _: None)
-    assert cell.verdict.adds_up, cell.verdict.reason
+    cell = measured("short_polling", replace(LOAD, link="tls", keep_alive=0, resume_tls=resume_tls))
     full = cell.number("tls_full_handshakes")
     resumed = cell.number("tls_resumed_handshakes")
     assert min(full, cell.number("tls_full_s")) > 0
     if resume_tls:
-        assert full == load.users, "a user begins one session"
+        assert full == LOAD.users, "a user begins one session"
         assert resumed > full
         assert cell.number("tls_resumed_bytes") < cell.number("tls_full_bytes") - 500
     else:
@@ -141,10 +137,8 @@ def test_handshakes_are_counted_and_a_resumed_one_carries_no_certificate(resume_
 
 
 def test_a_user_who_returns_before_the_webhook_of_leaving_misses_nothing() -> None:
-    load = replace(LOAD, webhooks=1, comings_per_s=0.3, measured_s=8.0)
-    cell = measure(Planned(find("pusher_adapter"), "test", load), Cores(None, None), lambda _: None)
+    cell = measured("pusher_adapter", replace(LOAD, webhooks=1, comings_per_s=0.3, measured_s=8.0))
     assert cell.settings["presence"] == "webhook"
-    assert cell.verdict.adds_up, cell.verdict.reason
 
 
 def stall(pid: int) -> tuple[float, float]:
@@ -190,9 +184,8 @@ def test_a_second_of_stall_shows_in_full_and_nothing_is_lost(tmp_path: Path) -> 
 
 def test_after_a_restart_each_user_reconnects_by_one_request_and_every_message_arrives_once() -> None:
     """The generator may lag on a busy machine, so only counts are tested."""
-    restarted = measure(Planned(find("raw_websocket"), "churn", RESTARTED), Cores(None, None), lambda _: None)
+    restarted = measured("raw_websocket", RESTARTED)
     figures = restarted.figures
-    assert restarted.verdict.adds_up, restarted.verdict.reason
     assert figures["delivered"] == figures["expected"] == 4 * restarted.number("messages") > 0
     assert figures["storm_returns"] == RESTARTED.users
     assert figures["storm_requests"] == RESTARTED.users or OUTLASTED in restarted.verdict.reason

@@ -4,7 +4,6 @@ import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
@@ -130,8 +129,7 @@ def test_late_pushes_are_blamed_on_the_generator_only_if_its_lag_explains_them(l
 @pytest.mark.process
 def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = cells_of(TALK)
-    measure = Mock(side_effect=[first, KeyboardInterrupt, second])
-    measure_by(monkeypatch, measure)
+    measure = measure_by(monkeypatch, [first, KeyboardInterrupt, second])
     assert run_in_full(tmp_path, TALK) == compare.INTERRUPTED
     assert run_in_full(tmp_path, TALK) == 0
     assert [call.args[0].repeat for call in measure.call_args_list] == [0, 1, 1]
@@ -141,7 +139,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.process
 def test_an_unmeasured_cell_is_void(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     talks = replace(TALK, repeats=1), replace(TALK, name="more", repeats=1)
-    measure_by(monkeypatch, Mock(side_effect=[NotMeasured("a child ended"), *cells_of(*talks)[1:]]))
+    measure_by(monkeypatch, [NotMeasured("a child ended"), *cells_of(*talks)[1:]])
     assert run_in_full(tmp_path, *talks) == compare.FAILED
     assert manifest_below(tmp_path)["partial"]
     verdicts = {name: row["verdict"] for name, row in manifest_below(tmp_path)["verdicts"].items()}
@@ -159,12 +157,19 @@ def test_a_loss_fails_the_resumed_run_too(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.process
 def test_overloaded_servers_end_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = replace(STEPS, repeats=1)
-    measure_by(monkeypatch, Mock(side_effect=[cells_of(steps)[0], Overloaded("no answer")]))  # and never a third time
+    measure_by(monkeypatch, [cells_of(steps)[0], Overloaded("no answer")])  # and never a third time
     for _ in range(2):
         assert run_in_full(tmp_path, steps) == 0
     manifest = manifest_below(tmp_path)
     assert not manifest["partial"]
     assert manifest["overloaded"] == [["steps", "b", "short_polling", 0]]
+
+
+def slowed(planned: Planned, factor: float, limit: Limit = Limit.NONE) -> Cell:
+    """Return a cell whose fixed work took so many times as long as usual, and which met this limit if it is slow."""
+    made = cell(BOTH, planned=planned)
+    met = limit if factor > 1 else Limit.NONE
+    return replace(made, figures={**made.figures, **dict.fromkeys(WORK, factor), "limit": met})
 
 
 @pytest.mark.process
@@ -174,18 +179,11 @@ def test_a_cell_on_a_slow_machine_is_measured_again_but_not_for_ever(
 ) -> None:
     monkeypatch.setattr(compare, "REPEATED_MAX", 1.0)
     times = iter([2.0] * slow_times)
-
-    def measure(planned: Planned, *_: object) -> Cell:
-        made = cell(BOTH, planned=planned)
-        factor = next(times, 1.0) if planned.repeat == 0 else 1.0
-        return replace(made, figures=made.figures | dict.fromkeys(WORK, factor))
-
-    counted = Mock(side_effect=measure)
-    measure_by(monkeypatch, counted)
+    measure = measure_by(monkeypatch, lambda planned, *_: slowed(planned, 1.0 if planned.repeat else next(times, 1.0)))
     talk = replace(TALK, repeats=3)
     for _ in range(2):  # the second time all is done
         assert run_in_full(tmp_path, talk) == 0
-        assert counted.call_count == measured
+        assert measure.call_count == measured
     first, *others = sorted(cells_below(tmp_path), key=lambda row: row["repeat"])
     verdict = "suspect" if slow_times > 1 else "valid"
     assert (first["attempts"], first["verdict"]) == (str(measured - 2), verdict)
@@ -198,18 +196,10 @@ def test_a_cell_on_a_slow_machine_is_measured_again_but_not_for_ever(
 def test_a_limit_that_was_met_on_a_slow_machine_ends_no_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "REPEATED_MAX", 1.0)
     times = iter([1.0, 1.0, 2.0])
-
-    def measure(planned: Planned, *_: object) -> Cell:
-        made = cell(BOTH, planned=planned)
-        factor = next(times, 1.0)
-        limit = Limit.SERVERS if factor > 1 else Limit.NONE
-        return replace(made, figures={**made.figures, **dict.fromkeys(WORK, factor), "limit": limit})
-
-    counted = Mock(side_effect=measure)
-    measure_by(monkeypatch, counted)
+    measure = measure_by(monkeypatch, lambda planned, *_: slowed(planned, next(times, 1.0), Limit.SERVERS))
     four = replace(STEPS, repeats=1, workloads=tuple(replace(PAIR, point=name) for name in "abcd"))
     assert run_in_full(tmp_path, four) == 0
-    assert [call.args[0].workload.point for call in counted.call_args_list] == list("abccd")
+    assert [call.args[0].workload.point for call in measure.call_args_list] == list("abccd")
     assert not manifest_below(tmp_path)["partial"]
 
 
@@ -237,10 +227,9 @@ def test_a_cell_that_was_being_replaced_at_an_interruption_is_replaced_after_it(
     folder = RunFolder(tmp_path, RUN)
     for each in (other, replaced):
         folder.add(each)
-    monkeypatch.setattr(run_folder, "rewrite", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(run_folder, "rewrite", interrupted)
         folder.add(replaced)
-    monkeypatch.setattr(run_folder, "rewrite", tables.rewrite)
     RunFolder(tmp_path, RUN).add(replaced)
     assert set(RunFolder(tmp_path, RUN).done) == {replaced.planned.key, other.planned.key}
     with tables.open_table(tmp_path / DELIVERIES_FILE, "r") as file:

@@ -23,7 +23,9 @@ from tests.support.loadtest_rows import BOTH, samples, sent
 
 SOCKETS = find("raw_websocket")
 QUICK = "fluid-2026, 2 s, 100 at once"
+READ, SEND = "GET /rooms/[room]/events", "POST /rooms/[room]/send"
 (FLUID,) = (host for host in HOSTS if host.point == LIMIT)
+STEPS = steps(experiment("hosted"), HOSTS, TRANSPORTS)
 LOAD = Workload(users=2, room_size=2, measured_s=10.0, poll_interval_s=1.0, connections_break=1)
 
 
@@ -38,17 +40,15 @@ def row(noted: Samples, slug: str = "short_polling", before: Bill | None = None,
 
 
 def test_every_transport_is_measured_on_every_host_under_one_load() -> None:
-    planned = steps(experiment("hosted"), HOSTS, TRANSPORTS)
-    tried = Counter((step.transport, host) for step, host in planned)
+    tried = Counter((step.transport, host) for step, host in STEPS)
     assert tried == Counter({(each, host): 3 if host == FLUID else 1 for each in TRANSPORTS for host in HOSTS})
-    assert planned != sorted(planned, key=lambda step: step[1].name)
-    assert {step.workload.connections_break for step, _ in planned} == {1}
-    assert 90 < sum(step.about_s for step, _ in planned) / 60 < 150, "minutes"
+    assert sorted(STEPS, key=lambda step: step[1].name) != STEPS
+    assert {step.workload.connections_break for step, _ in STEPS} == {1}
+    assert 90 < sum(step.about_s for step, _ in STEPS) / 60 < 150, "minutes"
 
 
 def test_windows_cover_three_periods_of_upkeep_on_hosts_of_the_usual_concurrency() -> None:
-    planned = steps(experiment("hosted"), HOSTS, TRANSPORTS)
-    windows_s = {host: {step.workload.measured_s for step, of in planned if of == host} for host in HOSTS}
+    windows_s = {host: {step.workload.measured_s for step, of in STEPS if of == host} for host in HOSTS}
     assert min(windows_s[FLUID]) > 300
     assert sum(host.concurrency is None for host in HOSTS) == 4
     for host in HOSTS:
@@ -111,9 +111,9 @@ def test_the_response_time_leaves_out_held_and_failed_requests() -> None:
     noted = samples([sent(1)], BOTH)
     noted.requests = [
         Request(0, OPENING, 101.0, 109.0, True),
-        Request(0, "GET /rooms/[room]/events", 101.0, 106.0, True),
-        Request(1, "POST /rooms/[room]/send", 102.0, 102.25, True),
-        Request(0, "POST /rooms/[room]/send", 103.0, 109.0, False),
+        Request(0, READ, 101.0, 106.0, True),
+        Request(1, SEND, 102.0, 102.25, True),
+        Request(0, SEND, 103.0, 109.0, False),
     ]
     assert row(noted, slug="long_polling")["response_p50_s"] == 0.25
     assert row(noted)["response_p50_s"] == pytest.approx(2.625)
@@ -148,11 +148,8 @@ def test_a_connection_lasts_from_its_opening_until_it_breaks_or_the_window_ends(
 def test_the_timeline_of_polling_has_requests_and_messages_from_their_intended_moment() -> None:
     assert timeline(Samples(), "short_polling") == []
     noted = Samples(window=Window(101.0, 120.0), sessions=[Session(0, 0, 0, 0)], user_ids={0: "ann"})
-    noted.requests = [
-        Request(0, OPENING, 100.0, 101.0, True),
-        Request(0, "GET /rooms/[room]/events", 103.0, 104.0, True),
-    ]
-    noted.requests += [Request(0, "POST /rooms/[room]/send", 105.0, 105.5, True)]
+    noted.requests = [Request(0, OPENING, 100.0, 101.0, True), Request(0, READ, 103.0, 104.0, True)]
+    noted.requests += [Request(0, SEND, 105.0, 105.5, True)]
     noted.requests += [Request(0, "POST /rooms/[room]/leave", 121.0, 121.5, True)]  # after the window
     noted.add(Sent(0, 1, sender=1, kind=0, intended_s=102.0, sent_s=102.0, acked_s=102.1))
     noted.add(Received(0, 1, recipient=0, session=0, received_s=104.0))

@@ -1,7 +1,6 @@
 """HTTP/2 of load users and of clients: one connection for everything, and what becomes of requests when that fails."""
 
 import asyncio
-import socket
 import ssl
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from threading import Thread
+from socketserver import BaseRequestHandler
 from time import sleep
 
 import httpx
@@ -23,6 +22,7 @@ from h2.events import RequestReceived
 from clients import http_session
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession, Options
+from tests.support.shortest_harness import http_server
 
 pytestmark = pytest.mark.process
 
@@ -71,22 +71,16 @@ def responding(authority: trustme.CA, *acts: str, alpn: str = "h2") -> Iterator[
     authority.issue_cert("127.0.0.1").configure_cert(context)
     context.set_alpn_protocols([alpn])
     left = list(acts)
+    numbers = count(1)
 
-    def serve(listener: socket.socket) -> None:
-        with suppress(OSError):  # of the listener, once it is shut down
-            for number in count(1):
-                accepted, _ = listener.accept()
-                with suppress(OSError), context.wrap_socket(accepted, server_side=True) as connection:
-                    serve_connection(connection, number, left)
+    class Responder(BaseRequestHandler):
+        def handle(self) -> None:
+            number = next(numbers)
+            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as connection:
+                serve_connection(connection, number, left)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=serve, args=(listener,))
-        thread.start()
-        try:
-            yield f"https://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(DEADLINE_S)
+    with http_server(Responder) as address:
+        yield address.replace("http", "https")
 
 
 def serve_connection(connection: ssl.SSLSocket, number: int, acts: list[str]) -> None:

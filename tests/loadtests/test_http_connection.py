@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from socketserver import BaseRequestHandler
 from threading import Thread
+from unittest.mock import ANY, Mock, call
 
 import pytest
 from websockets.sync.server import ServerConnection, serve
@@ -15,6 +16,7 @@ from loadtests.users import websocket_connection
 from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Cursor, Page
+from tests.support.shortest_harness import http_server
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: x\r\n\r\nhello"
@@ -40,13 +42,8 @@ def responding(*responses: Sequence[bytes]) -> Iterator[tuple[str, list[tuple[in
                 for piece in left.pop(0):
                     self.request.sendall(piece)
 
-    with ThreadingTCPServer(("127.0.0.1", 0), Responder) as server:
-        server.daemon_threads = True
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", requests
-        finally:
-            server.shutdown()
+    with http_server(Responder) as address:
+        yield address, requests
 
 
 def test_a_websocket_without_a_frame_in_time_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,23 +113,19 @@ def test_an_incomplete_response_and_a_refused_connection_are_lost_connections(pi
 
 
 def test_every_request_is_reported_with_its_name_and_a_refusal_as_lost() -> None:
-    reported: list[tuple[str, str, int, bool]] = []
-
-    def report(kind: str, name: str, took_s: float, length: int, lost: ConnectionLost | None = None) -> None:
-        reported.append((kind, name, length, lost is not None))
-
+    report = Mock()
     page = b'{"type":"page","epoch":"e","after":1,"next":1,"events":[]}'
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)
     refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
     with responding([whole], [refusal]) as (address, _):
         session = HttpUserSession(address, report, "room-1", "c")
         assert session.read(Cursor("e", 1)).events == ()
-        with pytest.raises(ConnectionLost, match="401"):
+        with pytest.raises(ConnectionLost, match="401") as lost:
             session.heartbeat()
         session.close()
-    assert reported == [
-        ("GET", "/rooms/[room]/events", len(page), False), ("POST", "/rooms/[room]/heartbeat", 0, True),
-    ]  # fmt: skip
+    read = call("GET", "/rooms/[room]/events", ANY, len(page))
+    heartbeat = call("POST", "/rooms/[room]/heartbeat", ANY, 0, lost.value)
+    assert report.call_args_list == [read, heartbeat]
 
 
 def test_a_conditional_read_without_news_is_an_empty_page() -> None:

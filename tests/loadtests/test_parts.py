@@ -11,7 +11,6 @@ from loadtests.harness.parts import Parts, family_cpu_s, part_of
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts less than a tick")
 
-
 BRIEFLY_S = 0.004  # less than a tick of 10 ms
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 """The unit in which the system counts user and system time of children that have ended, each rounded down."""
@@ -29,13 +28,12 @@ for _ in iter(input, "end"):
 @linux
 def test_cpu_time_of_less_than_a_tick_is_counted() -> None:
     command = [sys.executable, "-c", WORK_BRIEFLY]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
-        assert process.stdin is not None and process.stdout is not None
+    with psutil.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
 
         def work() -> float:
             print(file=process.stdin)
-            process.stdout.readline()  # type: ignore[union-attr]
-            return family_cpu_s(psutil.Process(process.pid))
+            process.stdout.readline()
+            return family_cpu_s(process)
 
         before_s = work()
         assert 0.9 * BRIEFLY_S <= work() - before_s < 10 * BRIEFLY_S
@@ -58,9 +56,7 @@ input()
 @pytest.mark.process
 def test_a_part_includes_its_children_even_ended_ones_except_those_that_are_parts() -> None:
     """One child of a process has worked and ended, and another has worked and lives."""
-    host = subprocess.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with host:
-        assert host.stdin is not None and host.stdout is not None
+    with psutil.Popen([sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
         pid = host.pid
         below = int(host.stdout.readline())
         parts = [Parts({"api": pid}), Parts({"api": pid, "push_service": below}), Parts({"host": pid})]

@@ -3,51 +3,43 @@
 import pytest
 
 from loadtests.accounts.cell import make_cell
-from loadtests.accounts.rows import Begun, LogEntry, Received, Reconnection, Request, Sent, Session, Tick, Window
+from loadtests.accounts.rows import Begun, Reconnection, Request, Session, Tick, Window
 from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.wire_bytes import WireBytes
-from tests.support.loadtest_rows import BOTH, PLANNED, SPENT, counted, made, samples, seen, sent
+from tests.support.loadtest_rows import BOTH, PLANNED, SPENT, counted, made, noted, received, samples, seen, sent
 
 
 def test_samples_survive_their_encoding() -> None:
-    noted = samples([sent(1), sent(2)], BOTH, late_s=0.004)
-    noted.troubles.append("user 0: \N{SNOWMAN}")
-    noted.client_bytes = counted(up=100, down=700)
-    read = Samples.decoded(noted.encoded())
-    assert read == noted
+    written = samples([sent(1), sent(2)], BOTH, late_s=0.004)
+    written.troubles.append("user 0: \N{SNOWMAN}")
+    written.client_bytes = counted(up=100, down=700)
+    read = Samples.decoded(written.encoded())
+    assert read == written
     assert [*read.actions(), *read.log(), *read.deliveries()] == [sent(1), sent(2), seen(1), *BOTH]
     assert read.lateness_s() == pytest.approx([0.004] * 100)
 
 
 def test_the_peak_counts_the_requests_that_begin_within_a_tenth_of_a_second_of_the_window() -> None:
-    noted = samples([sent(1)], BOTH)
-    before_the_window = [noted.window.start_s - 0.01] * 9
+    busy = samples([sent(1)], BOTH)
+    before_the_window = [busy.window.start_s - 0.01] * 9
     for moment_s in (*before_the_window, 101.01, 101.02, 101.09, 101.11):
-        noted.add(Begun(moment_s))
-    assert Samples.decoded(noted.encoded()).most_begun(0.1) == 3
-    assert made(noted).figures["peak_requests"] == 3
-
-
-WINDOW = Window(101.0, 111.0)
+        busy.add(Begun(moment_s))
+    assert Samples.decoded(busy.encoded()).most_begun(0.1) == 3
+    assert made(busy).figures["peak_requests"] == 3
 
 
 def part(user: int, user_id: str) -> Samples:
     """Return what a process with one user noted down; Ann, user 0, has sent a message, which everybody has seen."""
-    noted = Samples(
-        window=WINDOW,
-        wall_clock_s=1000.0,
-        user_ids={user: user_id},
-        sessions=[Session(0, user, 0, 0)],
-        client_bytes=counted(up=100, down=700),
-    )
+    message = seen(1, sender=0 if user == 0 else -1)
+    own = noted([Session(0, user, 0, 0)], message, received(1, user), Tick(105.0, 105.0 + 0.001 * user))
+    own.user_ids = {user: user_id}
+    own.wall_clock_s = 1000.0
+    own.client_bytes = counted(up=100, down=700)
     if user == 0:
-        noted.add(Sent(0, 1, 0, 0, 105.0, 105.0, 105.1))
+        own.add(sent(1))
     else:
-        noted.strangers.append((0, 1, "ann"))
-    noted.add(LogEntry(0, 1, 0, 0 if user == 0 else -1, 1_105_000, 0))
-    noted.add(Received(0, 1, user, 0, 105.5))
-    noted.add(Tick(105.0, 105.0 + 0.001 * user))
-    return noted
+        own.strangers.append((0, 1, "ann"))
+    return own
 
 
 def test_the_parts_of_several_processes_are_one_whole() -> None:
@@ -68,7 +60,7 @@ def test_what_the_users_of_several_processes_went_through_is_merged() -> None:
         each.requests.append(Request(user, "join", 102.0, 103.0, True))
         each.reconnections.append(Reconnection(user, 102.0, 103.0, 1))
     whole = merged(parts)
-    assert (whole.window, whole.wall_clock_s) == (WINDOW, 1000.0)
+    assert (whole.window, whole.wall_clock_s) == (Window(101.0, 111.0), 1000.0)
     assert (whole.offline, whole.disconnected) == ([(0, 0), (0, 1)], {0: 104.0, 1: 104.0})
     assert [request.user for request in whole.requests] == [row.user for row in whole.reconnections] == [0, 1]
 

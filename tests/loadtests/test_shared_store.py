@@ -1,44 +1,37 @@
 """Shared stores under load: comparisons with two workers, and the parts of `python -m loadtests shared_store`."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from loadtests.accounts.cell import digest, scheduled
-from loadtests.accounts.rows import LogEntry, Received, Sent, Session, Window
-from loadtests.accounts.samples import Samples
 from loadtests.accounts.verdict import Status, Verdict
 from loadtests.experiments.shared_store import command
 from loadtests.experiments.shared_store.command import NONE, STORES, measure_appends, steps
 from loadtests.experiments.shared_store.cross_process import account, latencies, measure_cross_process
 from loadtests.harness.children import NotMeasured
-from loadtests.harness.cores import Cores
 from loadtests.harness.provisioned_store import SHARED, StoreChoice
 from loadtests.plan.workload import Workload
-from loadtests.reports.trials import Trial
 from loadtests.scenarios import Planned
 from results.schema import CROSS_PROCESS
 from servers.addresses import without_passwords
 from servers.deploy.empty_database import empty_database
 from servers.transports import TRANSPORTS, find
 from tests.support.engines import Engines
-from tests.support.loadtest_rows import BOTH, cell
-from tests.support.loadtest_run import compared
+from tests.support.loadtest_rows import BOTH, cell, noted, received, sent
+from tests.support.loadtest_run import ANYWHERE, compared
 from tests.support.stores import draft, opened
 
-ANYWHERE = Cores(None, None)
 LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, measured_s=2.0, poll_interval_s=0.5)
-PLANNED = Planned(find("raw_websocket"), "hop", LOAD)
-OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5 --transport raw_websocket"
 
 
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_a_comparison_with_two_generators_workers_and_a_shared_engine_counts_all_of_them(tmp_path: Path) -> None:
-    run = compared(tmp_path, f"{OPTIONS} --store postgresql --workers 2 --generators 2")
+    run = compared(tmp_path, "--transport raw_websocket --store postgresql --workers 2 --generators 2")
     (cell,) = run.cells
     manifest = run.manifest
     assert "All servers used postgresql, 2 workers" in run.output
@@ -52,7 +45,7 @@ def test_a_comparison_with_two_generators_workers_and_a_shared_engine_counts_all
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
 def test_a_message_is_timed_to_the_recipients_of_both_servers() -> None:
-    row = measure_cross_process(PLANNED, StoreChoice("redis"), ANYWHERE)
+    row = measure_cross_process(Planned(find("raw_websocket"), "hop", LOAD), StoreChoice("redis"), ANYWHERE)
     assert float(row["other_n"]) == 2 * float(row["same_n"]) > 0
     assert [row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")] == [0, 0, 0, 0]
     assert set(row) == {column.name for column in CROSS_PROCESS} - {"transport", "store", "repeat", "trials"}
@@ -68,26 +61,18 @@ def test_an_append_is_measured_and_one_that_stores_nothing_has_no_engine() -> No
 
 def test_each_measurement_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Or a resumed record would take one for the other."""
-    keys: list[tuple[object, ...]] = []
-
-    def keep(trials: Iterable[Trial], *_: object) -> int:
-        keys.extend((trial.table, *trial.key.items()) for trial in trials)
-        return 0
-
+    keep = Mock()
     monkeypatch.setattr(command, "describe", lambda *_: {})
     monkeypatch.setattr(command, "keep", keep)
     command.measure_shared_store(tmp_path, quick=True)
+    keys = [(trial.table, *trial.key.items()) for trial in keep.call_args.args[0]]
     assert len(set(keys)) == len(keys) > len(TRANSPORTS)
 
 
 def test_deliveries_are_separated_by_whether_the_recipient_has_the_senders_server() -> None:
-    noted = Samples(window=Window(100.0, 110.0), user_ids={number: str(number) for number in range(4)})
-    noted.sessions = [Session(0, user, 0, 0) for user in range(4)]
-    noted.add(Sent(0, 1, sender=1, kind=0, intended_s=105.0, sent_s=105.0, acked_s=105.1))
-    noted.add(LogEntry(0, 1, 0, 1, 0, 0))
-    for user, took_s in enumerate((0.03, 0.01, 0.04, 0.02)):
-        noted.add(Received(0, 1, user, 0, 105.0 + took_s))
-    row = latencies(noted)
+    took_s = (0.03, 0.01, 0.04, 0.02)
+    came = [received(1, user)._replace(received_s=105.0 + each_s) for user, each_s in enumerate(took_s)]
+    row = latencies(noted([], sent(1)._replace(sender=1), *came))
     assert (row["same_n"], row["other_n"]) == (1, 2)
     assert [row["same_p50_s"], row["other_p50_s"]] == pytest.approx([0.02, 0.035])
 

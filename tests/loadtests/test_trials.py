@@ -1,9 +1,9 @@
 """Records of many trials: which rows are kept, when a trial is made again, and how a record is written."""
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,13 +13,6 @@ from loadtests.reports.trials import ATTEMPTS_MAX, Row, Trial, as_json, keep, on
 from results.schema import Column
 
 TABLES = {"rows": (Column("name", "str", "", ""), Column("lost", "int64", "", ""))}
-
-
-def kept(folder: Path, *makes: Callable[[], Row]) -> tuple[int, dict[str, object]]:
-    """Keep a trial of each; return the exit status and what was written."""
-    planned = [Trial("rows", {"name": str(number)}, make) for number, make in enumerate(makes)]
-    status = keep(planned, {"how": "tested"}, TABLES, folder / "new" / "record.json", Cores(None, None))
-    return status, json.loads((folder / "new" / "record.json").read_text())
 
 
 def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_on_another(tmp_path: Path) -> None:
@@ -47,17 +40,17 @@ def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_o
     assert made[5:] == ["new a", "new b", "new c"], "a record that is complete is made again"
 
 
-def fail() -> Row:
-    raise NotMeasured("the server ended")
-
-
 @pytest.mark.parametrize(
-    ("make", "lost"), [(lambda: {"lost": 0, "other": 1.0}, [0]), (fail, []), (lambda: {"lost": 1}, [1])]
+    ("result", "lost"), [({"lost": 0, "other": 1.0}, [0]), (NotMeasured("the server ended"), []), ({"lost": 1}, [1])]
 )
 def test_a_record_keeps_the_tables_columns_and_is_partial_after_a_failure_or_a_loss(
-    tmp_path: Path, make: Callable[[], Row], lost: list[int]
+    tmp_path: Path, result: Row | NotMeasured, lost: list[int]
 ) -> None:
-    status, made = kept(tmp_path, make, lambda: {"lost": 0})
+    path = tmp_path / "new" / "record.json"
+    makes = Mock(side_effect=[result]), Mock(return_value={"lost": 0})
+    planned = [Trial("rows", {"name": str(number)}, make) for number, make in enumerate(makes)]
+    status = keep(planned, {"how": "tested"}, TABLES, path, Cores(None, None))
+    made = json.loads(path.read_text())
     assert (status, made["how"], made["partial"]) == (int(lost != [0]), "tested", lost != [0])
     assert made["rows"] == [*({"name": "0", "lost": count} for count in lost), {"name": "1", "lost": 0}]
 

@@ -37,7 +37,7 @@ def main(
     only: Annotated[str, typer.Option(help="Only outages whose name has this in it.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for the record.")] = REFERENCE,
 ) -> None:
-    """Let every deployment fail in every way, and record what it cost its users."""
+    """Let every deployment fail in several ways, and record what it cost its users."""
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
     size = Size()
     record: dict[str, Any] = {

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import httpx
@@ -124,15 +124,10 @@ OUTAGES = tuple(Outage(find(name), failure) for failure, names in FAILURES.items
 
 
 async def run_outage(outage: Outage, size: Size) -> Outcome:
-    """Let people talk through a deployment, and have it fail; see `outcome_of`."""
-    transport = outage.deployment.transport
-    async with deploy(outage) as deployed, crowd(transport, deployed.running.address, size) as joined:
-        return await outcome_of(joined, lambda: outage.failure(deployed), size)
+    """Let people talk through a deployment, and have it fail; see `outcome_of`.
 
-
-@asynccontextmanager
-async def deploy(outage: Outage) -> AsyncIterator[Deployed]:
-    """Run the deployment as its users would; a vendor that is to be unreachable is reached through a relay."""
+    A vendor that is to be unreachable is reached through a relay.
+    """
     async with AsyncExitStack() as stack:
         env: dict[str, str] = {}
         link = None
@@ -141,4 +136,7 @@ async def deploy(outage: Outage) -> AsyncIterator[Deployed]:
             link = await stack.enter_async_context(Relay(lambda: service.address))
             env = service_settings(link.address)
         command = ["servers", "deploy", outage.deployment.name, "--port", "0"]
-        yield Deployed(stack.enter_context(started(command, env=env)), link)
+        deployed = Deployed(stack.enter_context(started(command, env=env)), link)
+        joining = crowd(outage.deployment.transport, deployed.running.address, size)
+        joined = await stack.enter_async_context(joining)
+        return await outcome_of(joined, lambda: outage.failure(deployed), size)

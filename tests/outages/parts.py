@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -28,14 +29,15 @@ SETTING = re.compile(r"\b(?:CHAT|PUSHER)_[A-Z_]+\b")
 
 
 Parts = dict[str, list[str]]
-"""own and rented: programs, by role; a log in a file is not one. browsers_reach: those that clients connect to.
+"""The parts of one deployment, as lists. own, rented: programs that we, or a vendor, run, by role; a file is not one.
 
-links: pairs of programs with a connection, the one that opens it first. settings: what a real host needs.
+browsers_reach: the programs that clients connect to. links: "a to b" if program a opens connections to b. settings: the
+names of what must be set on a real host.
 """
 
 
 async def count_parts(deployment: Deployment) -> Parts:
-    """Run a deployment, let two people talk, and count. Raises TimeoutError."""
+    """Run a deployment, let two people talk, and count. Raises TimeoutError, ChildFailed."""
     with started(["servers", "deploy", deployment.name, "--port", "0"]) as running:
         room = ChatHarness(find(deployment.transport), running.address)
         async with room.joined("Speaker", "Listener") as (sender, reader):
@@ -46,7 +48,7 @@ async def count_parts(deployment: Deployment) -> Parts:
 def parts_of(deployment: Deployment, running: ChildProcess) -> Parts:
     """Count the parts of a deployment through which this process's clients talk."""
     trees = _process_trees(running.facts["pids"])
-    roles = {port: role for role, tree in trees.items() for port in _ports(tree, psutil.CONN_LISTEN)}
+    roles = {each.laddr.port: role for role, tree in trees.items() for each in _sockets(tree, psutil.CONN_LISTEN)}
     called = {role: _called(tree, roles) for role, tree in trees.items()}
     return {
         "own": sorted(trees.keys() - RENTED),
@@ -64,15 +66,15 @@ def _process_trees(pids: Mapping[str, int]) -> dict[str, list[psutil.Process]]:
     return {by_pid[child.pid]: [child, *child.children(recursive=True)] for child in supervisor.children()}
 
 
-def _ports(tree: list[psutil.Process], status: str) -> set[int]:
-    """Return the ports that processes listen on, or the ports at the other end of their open connections."""
-    connections = [each for process in tree for each in process.net_connections("tcp") if each.status == status]
-    return {(each.raddr or each.laddr).port for each in connections}
+def _sockets(tree: list[psutil.Process], status: str) -> list[Any]:
+    """Return the TCP sockets of processes that are in this state."""
+    return [each for process in tree for each in process.net_connections("tcp") if each.status == status]
 
 
 def _called(tree: list[psutil.Process], roles: Mapping[int, str]) -> set[str]:
     """Return the roles that processes have open connections to."""
-    return {roles[port] for port in _ports(tree, psutil.CONN_ESTABLISHED) if port in roles}
+    ports = {each.raddr.port for each in _sockets(tree, psutil.CONN_ESTABLISHED)}
+    return {roles[port] for port in ports & roles.keys()}
 
 
 def _settings(folder: Path) -> list[str]:

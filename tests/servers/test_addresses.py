@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from clients.chat_socket import ChatSocket
 from clients.errors import ClientError
@@ -15,8 +15,7 @@ from servers.addresses import is_loopback
 from servers.core.auth import Identity, Tokens
 from servers.core.errors import Unavailable
 from servers.core.settings import Settings
-from servers.core.wire import Send as SendCommand
-from servers.core.wire import ServiceAddress
+from servers.core.wire import Send, ServiceAddress
 from servers.deploy.separate_websocket_server.remote_api import Api
 from servers.origin_middleware import OriginMiddleware
 from servers.publisher import Publisher, PublishFailed, service_from_environment
@@ -29,17 +28,12 @@ QUICK = Options(response_s=1.0)
 Reach = Callable[[str], Awaitable[object]]
 
 
-async def respond(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body"})
-
-
 async def requested(
     host: str, origin: str = "", method: str = "GET", more: Mapping[str, str] | None = None
 ) -> httpx.Response:
     """Send a request to a server of two names that allows the pages of one origin."""
     settings = Settings(hosts=("Chat.example", "port.example:8443"), origins=("HTTPS://Pages.example:443",))
-    transport = httpx.ASGITransport(OriginMiddleware(respond, settings))
+    transport = httpx.ASGITransport(OriginMiddleware(Response(), settings))
     headers = {"Host": host, **(more or {})} | ({"Origin": origin} if origin else {})
     async with httpx.AsyncClient(transport=transport, base_url="http://any.example") as http:
         return await http.request(method, "/", headers=headers)
@@ -149,7 +143,7 @@ async def publish(host: str) -> None:
 
 async def forward(host: str) -> object:
     api = Api(f"http://{host}", Tokens("secret", FakeClock(), 60))
-    return await api.execute(Identity("ada", "Ada", 1 << 60), "room", SendCommand("1", "hello"))
+    return await api.execute(Identity("ada", "Ada", 1 << 60), "room", Send("1", "hello"))
 
 
 REACHES: list[tuple[Reach, str]] = [

@@ -1,7 +1,6 @@
 """What connections may cost a listener: their heads, their silence, what they do not read, and descriptors."""
 
 import asyncio
-import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -9,19 +8,20 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
-from uvicorn.server import ServerState
 
-from servers.connection_limits import ConnectionLimits, DescriptorLimit
+from servers.connection_limits import ConnectionLimits
 from servers.deploy.child_process import ChildProcess
 from servers.serving import HttpSettings
 from servers.wire_bytes import WireBytes
 from tests.support.bad_heads import CLOSE, HEAD_MAX, POST, START, TOO_LONG
+from tests.support.guest import stats, until
 from tests.support.listener import DEADLINE_S, Listener, serving_in_process
 from tests.support.listener import UPGRADE as HANDSHAKE
 
@@ -131,19 +131,15 @@ async def test_a_connection_is_kept_alive_for_further_requests() -> None:
         writer.close()
 
 
-async def test_a_client_that_vanishes_is_given_up_after_the_time_of_one_that_reads_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    waits_ms: asyncio.Queue[int] = asyncio.Queue()
-
-    def note(limit: DescriptorLimit, descriptor: int) -> None:
-        with socket.socket(fileno=os.dup(descriptor)) as accepted:
-            waits_ms.put_nowait(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
-
-    monkeypatch.setattr(DescriptorLimit, "note_accepted", note)
+async def test_a_client_that_vanishes_is_given_up_after_the_time_of_one_that_reads_nothing() -> None:
     async with listening(stall_s=7.5) as listener:
-        _, writer = await listener.connect()
-        assert await asyncio.wait_for(waits_ms.get(), DEADLINE_S) == 7500
+        listener.release.set()
+        reader, writer = await listener.connect()
+        writer.write(START + b"\r\n")
+        await asyncio.wait_for(reader.readuntil(b"released"), DEADLINE_S)
+        connections: set[Any] = listener.state.connections
+        (accepted,) = (connection.transport.get_extra_info("socket") for connection in connections)
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7500
         writer.close()
 
 
@@ -187,31 +183,27 @@ async def test_pongs_that_nobody_reads_do_not_pile_up() -> None:
 async def test_frames_and_fragments_beyond_the_limit_close_the_socket(frames: bytes, code: int) -> None:
     async with upgraded() as (_, reader, writer):
         writer.write(frames)
-        async with asyncio.timeout(DEADLINE_S):
-            closing = await reader.readexactly(4)
+        closing = await asyncio.wait_for(reader.readexactly(4), DEADLINE_S)
         assert (closing[0], int.from_bytes(closing[2:4])) == (0x88, code)
 
 
-async def _is_served(listener: Listener) -> bool:
-    with suppress(OSError):
-        return b" 200 " in await listener.response_to(START.replace(b"held", b"stats") + CLOSE)
+def is_served(address: str) -> bool:
+    with suppress(httpx.HTTPError):
+        return bool(stats(address))
     return False
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("module", ["servers short_polling", "servers.deploy.serverless short_polling --instances 1"])
-async def test_reaching_the_limit_of_file_descriptors_is_logged_once(module: str, tmp_path: Path) -> None:
+def test_reaching_the_limit_of_file_descriptors_is_logged_once(module: str, tmp_path: Path) -> None:
     python = f"ulimit -n 40; exec '{sys.executable}' -m {module} --port 0 --attached"
     log = tmp_path / "log"
     with ChildProcess(["sh", "-c", python], log=log) as running:
-        listener = Listener(int(running.await_ready().address.rpartition(":")[2]), ServerState())
+        address = running.await_ready().address
+        port = int(address.rpartition(":")[2])
         with ExitStack() as stack:
             for _ in range(100):
-                stack.enter_context(socket.create_connection(("127.0.0.1", listener.port)))
-            async with asyncio.timeout(DEADLINE_S):
-                while not await asyncio.to_thread(log.read_text):
-                    pass
-        async with asyncio.timeout(DEADLINE_S):  # until the server has closed what was open
-            while not await _is_served(listener):
-                pass
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            until(log.read_text)
+        until(lambda: is_served(address))  # once the server has closed what was open
     assert log.read_text(encoding="utf-8").count("\n") == 1

@@ -7,7 +7,6 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from http import HTTPStatus
 from typing import NamedTuple
 
 import httpx
@@ -127,7 +126,7 @@ async def port_of(listener: str, engines: Engines) -> AsyncIterator[int]:
         elif listener == "relay":
             address = (await stack.enter_async_context(Relay(partial(str, address)))).address
         async with asyncio.timeout(2 * READY_S), httpx.AsyncClient(trust_env=False, timeout=READY_S) as http:
-            while (await http.post(f"{address}/login")).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            while (await http.post(f"{address}/login")).status_code == httpx.codes.SERVICE_UNAVAILABLE:
                 pass  # a function starts with its first request, however long that takes
         yield int(address.rpartition(":")[2])
 
@@ -171,7 +170,6 @@ async def response_to(port: int, said: Conversation) -> bytes:
 
 
 async def status_of(port: int, request: bytes) -> bytes:
-    """Return the status of the response to a request."""
     return (await response_to(port, Conversation(request, hangs_up=False))).split()[1]
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, patch
 
 import httpx
 import pytest
@@ -75,11 +75,9 @@ def test_a_page_may_connect_to_the_push_service_of_the_environment_only(host: st
 
 
 async def test_a_service_that_cannot_end_a_users_connections_is_reported_once_and_one_that_is_down_each_time(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with http_server(QuietHandler) as address:  # which takes no POST
-        for name, value in service_settings(address).items():
-            monkeypatch.setenv(name, value)
+    with http_server(QuietHandler) as address, patch.dict(os.environ, service_settings(address)):  # it takes no POST
         publisher = Publisher(service_from_environment())
         for _ in range(3):
             await publisher.terminate("lobby.ada")
@@ -91,18 +89,14 @@ async def test_a_service_that_cannot_end_a_users_connections_is_reported_once_an
     await publisher.close()
 
 
-async def test_who_goes_offline_receives_no_more_though_that_cannot_be_published(
-    monkeypatch: pytest.MonkeyPatch, store: Store, clock: FakeClock
-) -> None:
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    ended = AsyncMock()
-    monkeypatch.setattr(Publisher, "publish", AsyncMock(side_effect=PublishFailed("down")))
-    monkeypatch.setattr(Publisher, "terminate", ended)
+@patch.dict(os.environ, ENV)
+@patch.object(Publisher, "publish", AsyncMock(side_effect=PublishFailed("down")))
+async def test_who_goes_offline_receives_no_more_though_it_cannot_be_published(store: Store, clock: FakeClock) -> None:
     chat = Chat(store, Tokens("secret", clock, lifetime_s=60.0), clock, Settings())
     create_app(chat, chat.settings)
     assert chat.on_commit
-    await chat.on_commit(Event("lobby", 1, Kind.PRESENCE, "ada", "Ada", "offline", 1_000))
+    with patch.object(Publisher, "terminate") as ended:
+        await chat.on_commit(Event("lobby", 1, Kind.PRESENCE, "ada", "Ada", "offline", 1_000))
     ended.assert_awaited_once_with("lobby.ada")
 
 

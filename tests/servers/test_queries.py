@@ -86,20 +86,17 @@ async def test_each_query_of_sqlite_uses_an_index(tmp_path: Path, monkeypatch: p
 async def test_postgresql_reads_no_table_from_end_to_end(engines: Engines) -> None:
     url = engines.fresh_url("postgresql")
     await (await open_store(url)).close()
-    database = await asyncpg.connect(url)
-    try:
+    async with asyncpg.create_pool(url, min_size=1, max_size=1) as database:
         await database.execute(FILL)
         before = await counted(database)
         async with opened(f"{url}?enable_seqscan=off", 1) as (store,):
             await use(store)
         scans, rows = await counted(database)
-        assert scans == before[0]
-        assert rows - before[1] < READ_MAX
-    finally:
-        await database.close()
+    assert scans == before[0]
+    assert rows - before[1] < READ_MAX
 
 
-async def counted(database: asyncpg.Connection) -> tuple[int, int]:
+async def counted(database: asyncpg.Pool) -> tuple[int, int]:
     """Return the numbers of sequential scans and of rows read, once all connections of stores have reported them."""
     async with asyncio.timeout(DEADLINE_S):
         while await database.fetchval(CONNECTED):  # noqa: ASYNC110 (another program's state has no event)
@@ -116,12 +113,11 @@ async def test_redis_reads_no_room_from_end_to_end(engines: Engines) -> None:
         await store.append("room", draft("first", sender="bob"))
         typing = draft("started", sender="bob", kind=Kind.TYPING)
         await asyncio.gather(*(store.append("room", typing) for _ in range(LOG)))
-        client = redis.Redis.from_url(url)
-        client.zadd("chat:last_seen:room", {f"user{n}": n for n in range(LOG)})
-        client.config_resetstat()
-        await use(store)
-        statistics: dict[str, Any] = client.info("commandstats")
-        client.close()
+        with redis.Redis.from_url(url) as client:
+            client.zadd("chat:last_seen:room", {f"user{n}": n for n in range(LOG)})
+            client.config_resetstat()
+            await use(store)
+            statistics: dict[str, Any] = client.info("commandstats")
     calls = {command.removeprefix("cmdstat_"): figures["calls"] for command, figures in statistics.items()}
     assert sum(calls.values()) < READ_MAX
     assert not calls.keys() & {"hgetall", "smembers", "hkeys", "hvals", "keys", "scan", "lrange"}

@@ -1,7 +1,7 @@
 """The room feed: one tail of the log for all readers, none of whom waits for another; unused feeds end."""
 
 import asyncio
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, patch
 
 import pytest
 from msgspec.structs import replace
@@ -15,10 +15,12 @@ from servers.core.stores import followed_rooms
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.postgres import PostgresStore
 from servers.core.stores.sqlite import SqliteStore
-from servers.core.wire import Cursor, Draft, Event, Kind, Page, decode
+from servers.core.wire import Cursor, Event, Kind, Page, decode
 from servers.http_endpoint import QUERY_BYTES_MAX, parse_query
 from tests.support.engines import DEADLINE_S, Engines
 from tests.support.stores import ADA, draft, join, opened
+
+HELLO = draft("hello")
 
 
 def event(seq: int) -> Event:
@@ -135,7 +137,7 @@ async def test_the_pump_reads_events_that_were_not_offered_or_offered_out_of_ord
     tail.offer(event(2))
     assert tail.head == await store.head("room"), "an event out of order is left to the pump"
     pump = asyncio.create_task(tail.pump())
-    appended = await store.append("room", Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000))
+    appended = await store.append("room", HELLO)
     assert await asyncio.wait_for(tail.wait(Cursor(store.epoch, 0), DEADLINE_S), DEADLINE_S)
     assert tail.head == Cursor(store.epoch, appended.seq)
     pump.cancel()
@@ -149,20 +151,18 @@ async def test_only_the_newest_events_are_read_again_in_a_log_of_another_epoch()
     assert tail.head == Cursor("new", 2 * READ_MAX)
 
 
-async def test_what_is_committed_while_a_feed_opens_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    draft = Draft(Kind.MESSAGE, "ada", "Ada", "hello", 1_000)
+async def test_what_is_committed_while_a_feed_opens_is_found(store: Store) -> None:
     head = store.head
 
     async def head_and_append(room: str) -> Cursor:
         before = await head(room)
-        await store.append(room, draft)
+        await store.append(room, HELLO)
         return before
 
     feeds = RoomFeeds(store, Settings(), lambda event: None)
-    monkeypatch.setattr(store, "head", head_and_append)
-    opened = await feeds.open("room")
-    monkeypatch.undo()
-    await store.append("room", draft)
+    with patch.object(store, "head", head_and_append):
+        opened = await feeds.open("room")
+    await store.append("room", HELLO)
     async with asyncio.timeout(DEADLINE_S):
         while opened.head.seq < 2:
             await opened.wait(opened.head, DEADLINE_S)
@@ -176,7 +176,6 @@ async def test_a_reader_that_is_behind_does_not_wait(store: Store) -> None:
 
 
 NEVER_S = 3600.0
-HELLO = draft("hello")
 UNUSED = {"room_feed.PUMP_WAIT_S": 0.01}, 0
 TOO_MANY = {"room_feeds.FEEDS_MAX": 10, "room_feeds.UNREAD_S": 0.0}, 10
 

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import cast
 from unittest.mock import patch
 
@@ -103,16 +102,14 @@ def test_the_ready_line_is_json_or_text(capsys: pytest.CaptureFixture[str], monk
 def test_a_server_whose_parent_ends_before_it_is_ready_ends_without_a_traceback(tmp_path: Path) -> None:
     port = free_port()
     log = tmp_path / "log"
-    command = python_module(*SERVER, "--port", str(port), "--attached")
-    with log.open("w") as errors, Popen(command, stdin=PIPE, stdout=PIPE, stderr=errors) as server:
-        assert server.stdin and server.stdout
-        server.stdout.close()
-        while server.poll() is None:
+    with ChildProcess(python_module(*SERVER, "--port", str(port), "--attached"), log=log) as server:
+        server.output.close()
+        while server.process.poll() is None:
             with suppress(httpx.TransportError):
                 httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
                 break
-        server.stdin.close()
-        assert server.wait(DEADLINE_S) == 0
+        server.close_input()
+        assert server.process.wait(DEADLINE_S) == 0
     assert log.read_text() == ""
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from servers.core.errors import Unavailable
 from servers.core.store import Store, open_store
-from servers.core.stores import group_commit, sqlite_tables
+from servers.core.stores import group_commit
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Event
 from tests.support.stores import draft, log, opened
@@ -78,24 +78,14 @@ async def test_a_file_that_is_put_back_is_used_again(store: Store, path: Path) -
         assert [event.body for event in await log(again)] == ["hello"]
 
 
-async def test_a_full_disk_is_logged_and_the_store_goes_on(
-    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    await store.close()
-    connect = sqlite_tables.connect
-
-    def connect_to_small_disk(path: Path) -> object:
-        database = connect(path)
-        database.execute("PRAGMA max_page_count = 40")
-        return database
-
-    monkeypatch.setattr(sqlite_tables, "connect", connect_to_small_disk)
-    async with opened(f"sqlite:///{path}", 1) as (small,):
-        with pytest.raises(Unavailable, match="disk is full"):
-            for _ in range(100):
-                await send(small, "x" * 4_000)
-        assert "disk is full" in caplog.text
-        assert (await small.head("room")).seq > 10
+async def test_a_full_disk_is_logged_and_the_store_goes_on(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    assert isinstance(store, SqliteStore)
+    await store._writer.run_in_commit(lambda db, _: db.execute("PRAGMA max_page_count = 40").fetchone())
+    with pytest.raises(Unavailable, match="disk is full"):
+        for _ in range(100):
+            await send(store, "x" * 4_000)
+    assert "disk is full" in caplog.text
+    assert (await store.head("room")).seq > 10
 
 
 async def test_a_damaged_file_is_logged(path: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:

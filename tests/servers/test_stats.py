@@ -1,11 +1,11 @@
 """Counters are read from a server that may end meanwhile."""
 
-import socket
-from threading import Thread
+from socketserver import BaseRequestHandler
 
 import pytest
 
 from servers.stats import read_stats
+from tests.support.shortest_harness import http_server
 
 
 @pytest.mark.parametrize(
@@ -18,14 +18,10 @@ from servers.stats import read_stats
     ids=["silence", "half a response", "half an object"],
 )
 def test_a_server_that_ends_while_its_counters_are_read_is_an_os_error(response: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    class Responder(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(response)
 
-        def respond() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                connection.sendall(response)
-
-        Thread(target=respond, daemon=True).start()
-        with pytest.raises(OSError):
-            read_stats(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    with http_server(Responder) as address, pytest.raises(OSError):
+        read_stats(address)

@@ -18,6 +18,7 @@ from servers.core.wire import Cursor, Draft, Event, Kind
 from tests.support.stores import ADA, BOB, LIMITS, draft, join, log, opened
 
 DEADLINE_S = 10.0
+Append = tuple[str, str, str]  # a room, a sender and a client_id
 APPENDS = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from(["", "1", "2"])), max_size=30
 )
@@ -102,23 +103,20 @@ async def test_a_cancelled_append_neither_breaks_the_log_nor_hides_from_waiters(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(appends=APPENDS)
 @example([("a", "x", "1"), ("a", "x", "1"), ("a", "y", "1"), ("b", "x", "1")])
-def test_any_mix_of_appends_reads_as_a_list_without_retries(url: str, appends: list[tuple[str, str, str]]) -> None:
-    async def play() -> None:
-        async with opened(url, 1) as (store,):
-            rooms = {letter: f"{letter}-{secrets.token_hex(4)}" for letter in "ab"}
-            firsts: dict[tuple[str, str, str], Event] = {}
-            for n, (room, sender, client_id) in enumerate(appends):
-                appended = await store.append(rooms[room], draft(str(n), client_id, sender))
-                first = firsts.setdefault((room, sender, client_id or f"sent {n}"), appended)
-                assert appended == first
-                assert (first.sender, first.client_id) == (sender, client_id)
-                assert int(first.body) <= n
-            for letter, room in rooms.items():
-                events = [first for key, first in firsts.items() if key[0] == letter]
-                assert await log(store, room) == events
-                assert [event.seq for event in events] == list(range(1, len(events) + 1))
-
-    asyncio.run(play())
+async def test_any_mix_of_appends_reads_as_a_list_without_retries(url: str, appends: list[Append]) -> None:
+    async with opened(url, 1) as (store,):
+        rooms = {letter: f"{letter}-{secrets.token_hex(4)}" for letter in "ab"}
+        firsts: dict[Append, Event] = {}
+        for n, (room, sender, client_id) in enumerate(appends):
+            appended = await store.append(rooms[room], draft(str(n), client_id, sender))
+            first = firsts.setdefault((room, sender, client_id or f"sent {n}"), appended)
+            assert appended == first
+            assert (first.sender, first.client_id) == (sender, client_id)
+            assert int(first.body) <= n
+        for letter, room in rooms.items():
+            events = [first for key, first in firsts.items() if key[0] == letter]
+            assert await log(store, room) == events
+            assert [event.seq for event in events] == list(range(1, len(events) + 1))
 
 
 LONG_MS = 60_000

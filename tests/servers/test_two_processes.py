@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -12,7 +13,7 @@ from servers.core.clock import Clock, SystemClock
 from servers.core.errors import NotJoined
 from servers.core.settings import Settings
 from servers.core.store import Store
-from servers.core.wire import Cursor, Event, Send
+from servers.core.wire import Cursor, Send
 from tests.support.clock import FakeClock
 from tests.support.engines import DEADLINE_S, SHARED, Engines
 from tests.support.stores import opened
@@ -77,17 +78,12 @@ async def test_a_user_who_leaves_at_one_process_is_a_member_at_neither(chats: tu
 
 async def test_an_expired_lease_is_published_by_another_request(instances: tuple[Chat, Chat], clock: FakeClock) -> None:
     one, _ = instances
-    committed: list[Event] = []
-
-    async def on_commit(event: Event) -> None:
-        committed.append(event)
-
-    one.on_commit = on_commit
     for identity in (ADA, BOB):
         await one.join(identity, "room", "window")
-    committed.clear()
+    one.on_commit = published = AsyncMock()
     clock.advance(ON_DEMAND.lease_s + ON_DEMAND.late_s - 1)
     await one.heartbeat(ADA, "room", "window")
     clock.advance(ON_DEMAND.sweep_s)
     await one.heartbeat(ADA, "room", "window")
-    assert [(event.sender, event.body) for event in committed] == [(BOB.user, "offline")]
+    events = [call.args[0] for call in published.await_args_list]
+    assert [(event.sender, event.body) for event in events] == [(BOB.user, "offline")]

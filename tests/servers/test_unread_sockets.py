@@ -4,21 +4,23 @@ import asyncio
 import gc
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import ExitStack
+from unittest.mock import Mock
 
-from servers.asgi_extensions import TextFrame
+import pytest
+
+from servers.asgi_extensions import SocketWriter, TextFrame
 from servers.core.auth import Tokens
 from servers.core.chat import Chat
-from servers.core.clock import SystemClock
 from servers.core.settings import Settings
-from servers.core.store import open_store
+from servers.core.store import Store
 from servers.core.wire import Cursor, Join, Page, Send, decode, encode
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.sockets import Outbox
 from servers.raw_websocket import create_app
 from servers.serving import HttpSettings
 from tests.servers.test_hostile_bytes import frame
+from tests.support.clock import FakeClock
 from tests.support.guest import narrow_socket
 from tests.support.listener import DEADLINE_S, UPGRADE, Listener, serving_in_process
 
@@ -29,10 +31,8 @@ LONGEST = "\x01" * 4096  # six times as long in JSON
 SETTINGS = Settings()
 
 
-@asynccontextmanager
-async def chatting(folder: Path) -> AsyncIterator[Chat]:
-    clock = SystemClock()
-    store = await open_store(f"sqlite:///{folder}/chat.db")
+@pytest.fixture
+async def chat(store: Store, clock: FakeClock) -> AsyncIterator[Chat]:
     chat = Chat(store, Tokens("secret", clock, 3600), clock, SETTINGS)
     async with chat.running():
         yield chat
@@ -56,8 +56,8 @@ async def settled_bytes() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-async def test_an_unread_socket_takes_bounded_memory_and_none_once_it_is_gone(tmp_path: Path) -> None:
-    async with chatting(tmp_path) as chat, serving_in_process(create_app(chat, SETTINGS), HttpSettings()) as listener:
+async def test_an_unread_socket_takes_bounded_memory_and_none_once_it_is_gone(chat: Chat) -> None:
+    async with serving_in_process(create_app(chat, SETTINGS), HttpSettings()) as listener:
         tokens = [(await chat.log_in(f"user {n}")).token for n in range(USERS)]
         ada = chat.verify(tokens[0])
         head = (await chat.join(ada, "room", "first")).cursor
@@ -83,51 +83,35 @@ async def test_an_unread_socket_takes_bounded_memory_and_none_once_it_is_gone(tm
         assert left[1] - left[0] < SOCKETS * RESIDUE_EACH  # the pages that all sockets share are in both
 
 
-async def test_pages_snapshots_and_history_are_bounded_in_bytes_and_skip_no_event(tmp_path: Path) -> None:
-    async with chatting(tmp_path) as chat:
-        ada = chat.verify((await chat.log_in("Ada")).token)
-        after = (await chat.join(ada, "room", "first")).cursor
-        for n in range(MESSAGES):
-            await chat.execute(ada, "room", Send(str(n), LONGEST))
-        snapshot = await chat.join(ada, "room", "second")
-        assert 0 < len(encode(snapshot.messages)) <= SETTINGS.page_bytes_max + 1024
-        assert snapshot.messages[-1].body == LONGEST
-        seqs: list[int] = []
-        while (page := await chat.read("room", after)).count:
-            assert len(page.body) <= SETTINGS.page_bytes_max + 1024
-            seqs += [event.seq for event in decode(page.body, type=Page).events]
-            after = page.next
-        assert seqs == list(range(seqs[0], seqs[0] + MESSAGES))
-        before = seqs[-1] + 1
-        while history := await chat.history(ada, "room", before, SETTINGS.page_max):
-            assert history[-1].seq == before - 1
-            before = history[0].seq
-        assert before == seqs[0]
-
-
-class Full:
-    """A writer whose client never reads."""
-
-    def push(self, frame: TextFrame) -> bool:
-        return False
-
-    async def drain(self) -> None:
-        await asyncio.Event().wait()
-
-    async def write(self, frame: TextFrame) -> None:
-        await self.drain()
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        await self.drain()
+async def test_pages_snapshots_and_history_are_bounded_in_bytes_and_skip_no_event(chat: Chat) -> None:
+    ada = chat.verify((await chat.log_in("Ada")).token)
+    after = (await chat.join(ada, "room", "first")).cursor
+    for n in range(MESSAGES):
+        await chat.execute(ada, "room", Send(str(n), LONGEST))
+    snapshot = await chat.join(ada, "room", "second")
+    assert 0 < len(encode(snapshot.messages)) <= SETTINGS.page_bytes_max + 1024
+    assert snapshot.messages[-1].body == LONGEST
+    seqs: list[int] = []
+    while (page := await chat.read("room", after)).count:
+        assert len(page.body) <= SETTINGS.page_bytes_max + 1024
+        seqs += [event.seq for event in decode(page.body, type=Page).events]
+        after = page.next
+    assert seqs == list(range(seqs[0], seqs[0] + MESSAGES))
+    before = seqs[-1] + 1
+    while history := await chat.history(ada, "room", before, SETTINGS.page_max):
+        assert history[-1].seq == before - 1
+        before = history[0].seq
+    assert before == seqs[0]
 
 
 async def test_a_backlog_of_a_push_service_is_bounded_in_bytes() -> None:
     limits = Limits()
-    closings: list[str] = []
-    outbox = Outbox(Full(), limits, lambda: closings.append("closing"))
+    unread = Mock(SocketWriter, push=Mock(return_value=False), drain=asyncio.Event().wait)
+    on_closing = Mock()
+    outbox = Outbox(unread, limits, on_closing)
     accepted = 0
     while outbox.put(TextFrame(b"x" * 10_000)):
         accepted += 1
     outbox.stop()
     assert accepted == limits.backlog_bytes_max // 10_000
-    assert closings == ["closing"]
+    on_closing.assert_called_once_with()

@@ -122,8 +122,7 @@ def test_a_socket_whose_user_leaves_by_it_or_elsewhere_is_closed(ada: Guest) -> 
 def test_leaving_from_elsewhere_ends_the_held_poll() -> None:
     with serving("long_polling", *LONG_HOLD) as ada, ThreadPoolExecutor() as threads:
         poll = threads.submit(ada.poll)
-        while ada.http.get("/stats").json()["requests"]["receive"] == 0:
-            pass
+        until(lambda: ada.http.get("/stats").json()["requests"]["receive"])
         ada.post("leave")
         assert poll.result().json()["error"] == "not_joined"
 
@@ -146,8 +145,7 @@ def test_leaving_from_elsewhere_ends_the_connection_to_the_push_service() -> Non
 def test_a_client_that_hangs_up_on_a_held_request_is_no_fault(slug: str, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(slug, *LONG_HOLD) as ada:
         with request_events(ada):
-            while ada.http.get("/stats").json()["requests"]["receive"] == 0:
-                pass
+            until(lambda: ada.http.get("/stats").json()["requests"]["receive"])
         ada.send("next")
     assert capfd.readouterr().err == ""
 

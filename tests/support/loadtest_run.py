@@ -4,18 +4,20 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from loadtests import compare
-from loadtests.accounts.cell import Cell
+from loadtests.harness.cores import Cores
 from results.schema import CELLS_FILE, MANIFEST
 
 ROOT = Path(__file__).parents[2]
+ANYWHERE = Cores(None, None)
+OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +45,29 @@ def manifest_below(folder: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
-def measure_by(monkeypatch: pytest.MonkeyPatch, measure: Callable[..., Cell]) -> None:
-    """Replace the measurement of comparisons in this process, which then draw no charts."""
+def measure_by(monkeypatch: pytest.MonkeyPatch, side_effect: Any) -> Mock:
+    """Have comparisons in this process call a mock in place of measuring, and draw no charts; return the mock."""
+    measure = Mock(side_effect=side_effect)
     monkeypatch.setattr(compare, "measure", measure)
     monkeypatch.setattr(compare.Run, "analyse", lambda *_: [])
+    return measure
 
 
-def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> subprocess.CompletedProcess[str]:
-    """Run a command of the load tests, whatever its exit status."""
+def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> str:
+    """Run a command of the load tests, which must succeed; return what it printed."""
     arguments = [sys.executable, "-m", "loadtests", *command.split(), "--out", str(out)]
-    return subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s)
-
-
-def compared(out: Path, options: str) -> ComparedRun:
-    """Run a comparison in rooms of four, in which every acknowledged message reaches everyone exactly once."""
-    done = run_loadtests(out, f"compare {options}")
+    done = subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def compared(out: Path, options: str = "") -> ComparedRun:
+    """Run a comparison with OPTIONS and these, in which every acknowledged message reaches everyone exactly once."""
+    output = run_loadtests(out, f"compare {OPTIONS} {options}")
     (folder,) = out.iterdir()
     cells = cells_below(out)
     for cell in cells:
         assert int(cell["delivered"]) == int(cell["expected"]) == 4 * int(cell["messages"]) > 0
         assert {cell[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")} == {"0"}
         assert "over all" not in cell["reason"], "the clients' kernel and the servers counted other bytes"
-    return ComparedRun(folder, done.stdout, cells)
+    return ComparedRun(folder, output, cells)

@@ -1,4 +1,4 @@
-"""The push service as a process of its own, and the two official ways to reach it: sockets and PyPI's `pusher`."""
+"""The push service as a process of its own, and two ways to reach it: bare sockets, and PyPI's official `pusher`."""
 
 import json
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def service_settings(address: str) -> dict[str, str]:
 
 @contextmanager
 def official_api(address: str, credentials: Credentials = CREDENTIALS) -> Iterator[pusher.Pusher]:
-    """Open PyPI's `pusher` towards the service."""
+    """Yield PyPI's `pusher`, set to reach the service; its connections are closed at the end."""
     host, port = address.removeprefix("http://").split(":")
     api = pusher.Pusher(
         app_id=credentials.app_id, key=credentials.key, secret=credentials.secret, ssl=False, host=host, port=int(port)
@@ -44,7 +44,7 @@ def official_api(address: str, credentials: Credentials = CREDENTIALS) -> Iterat
         yield api
 
 
-def socket(address: str, path: str = f"/app/{CREDENTIALS.key}?protocol=7", **options: Any) -> ClientConnection:
+def open_socket(address: str, path: str = f"/app/{CREDENTIALS.key}?protocol=7", **options: Any) -> ClientConnection:
     """Open a WebSocket to the service."""
     return silent_socket(address + path, **options)
 
@@ -52,7 +52,7 @@ def socket(address: str, path: str = f"/app/{CREDENTIALS.key}?protocol=7", **opt
 @contextmanager
 def open_connection(address: str, **options: Any) -> Iterator[tuple[ClientConnection, str]]:
     """Open a connection of the protocol; yield it and its socket id."""
-    with socket(address, **options) as connection:
+    with open_socket(address, **options) as connection:
         greeting = receive(connection)
         assert greeting["event"] == "pusher:connection_established", greeting
         yield connection, json.loads(greeting["data"])["socket_id"]

@@ -1,9 +1,10 @@
-"""What the tests of the shortest chats share: a web server, and broken requests."""
+"""A web server in a thread of the test's own process, and the broken requests that the shortest chats are sent."""
 
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -17,10 +18,10 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def http_server(handler: Callable[..., SimpleHTTPRequestHandler]) -> Iterator[str]:
+def http_server(handler: Callable[..., BaseRequestHandler]) -> Iterator[str]:
     """Serve from a thread until the block ends; yields the address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        serving = Thread(target=server.serve_forever)
+        serving = Thread(target=server.serve_forever, args=(0.01,))  # how often it looks whether it is to end, in s
         serving.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

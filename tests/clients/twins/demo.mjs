@@ -20,4 +20,4 @@ watch("window", ignore, ignore);
 const silence = timers.pop();
 silence.run();
 timers.pop().run();
-console.log(isLimited, silence.ms, opened, ended);
+console.log(JSON.stringify({ isLimited, silenceMs: silence.ms, opened, closed: ended }));

@@ -10,8 +10,8 @@ const bodies = [
   ["busy", { status: 429, headers: { "Retry-After": header } }],
 ];
 const failures = bodies.map((body) => decoded(new Response(...body)).catch((error) => error));
-console.log(...[refused(JSON.parse(json)), ...(await Promise.all(failures))].map((error) => error.retryAfterMs));
+const afterMs = [refused(JSON.parse(json)), ...(await Promise.all(failures))].map((error) => error.retryAfterMs);
 const statuses = [400, 404, 408, 425, 429, 500, 503];
 const errors = statuses.map((status) => decoded(new Response("<html>", { status })).catch((error) => error));
 const isFinal = (await Promise.all(errors)).map((error) => error instanceof Refused);
-console.log(...statuses.filter((_, place) => isFinal[place]));
+console.log(JSON.stringify({ afterMs, final: statuses.filter((_, place) => isFinal[place]) }));

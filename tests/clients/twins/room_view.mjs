@@ -17,4 +17,4 @@ const visit = [
 for (let sender = 0; sender < 2000; sender++) {
   for (const [kind, body] of visit) view.apply([{ kind, sender, body }], readerMs);
 }
-console.log(...typing, view.members.size, view.receipts.size);
+console.log(JSON.stringify({ typing, members: view.members.size, receipts: view.receipts.size }));

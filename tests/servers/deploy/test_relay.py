@@ -20,7 +20,6 @@ from servers.deploy.relay import Relay
 DELAY_S = 0.02
 DEADLINE_S = 10.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
@@ -44,7 +43,7 @@ async def relayed(serve: Serve, delay_s: float = 0.0) -> AsyncIterator[Relay]:
 
 
 @asynccontextmanager
-async def connected(relay: Relay) -> AsyncIterator[Streams]:
+async def connected(relay: Relay) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     reader, writer = await asyncio.open_connection(LOOPBACK, relay.port)
     try:
         yield reader, writer
@@ -52,12 +51,6 @@ async def connected(relay: Relay) -> AsyncIterator[Streams]:
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
-
-
-@asynccontextmanager
-async def through_relay(serve: Serve, delay_s: float) -> AsyncIterator[Streams]:
-    async with relayed(serve, delay_s) as relay, connected(relay) as streams:
-        yield streams
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,7 +62,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 @pytest.mark.parametrize("delay_s", [0.0, DELAY_S])
 async def test_all_bytes_arrive_in_order(delay_s: float) -> None:
     sent = os.urandom(3 * HELD_BYTES)  # more than may be on its way at once
-    async with through_relay(echo, delay_s) as (reader, writer):
+    async with relayed(echo, delay_s) as relay, connected(relay) as (reader, writer):
         writer.write(sent)
         assert await reader.readexactly(len(sent)) == sent
 
@@ -95,7 +88,7 @@ async def test_a_message_takes_the_delay_each_way_and_connecting_a_round_trip() 
 
     began_s = perf_counter()
     quickest_s = inf
-    async with through_relay(answer, DELAY_S) as (reader, writer):
+    async with relayed(answer, DELAY_S) as relay, connected(relay) as (reader, writer):
         for message in count():
             sent_s = perf_counter()
             writer.write(b"x")
@@ -115,7 +108,7 @@ async def test_a_half_closed_connection_still_receives(delay_s: float) -> None:
         request = await reader.read()
         writer.write(request.upper())
 
-    async with through_relay(answer_at_the_end, delay_s) as (reader, writer):
+    async with relayed(answer_at_the_end, delay_s) as relay, connected(relay) as (reader, writer):
         writer.write(b"request")
         writer.write_eof()
         assert await reader.read() == b"REQUEST"
@@ -130,12 +123,6 @@ async def was_reset(reader: asyncio.StreamReader) -> bool:
     return False
 
 
-def break_off(writer: asyncio.StreamWriter) -> None:
-    connection: socket.socket = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-    writer.transport.abort()
-
-
 @pytest.mark.parametrize("delay_s", [0.0, DELAY_S])
 @pytest.mark.parametrize("is_by_client", [False, True])
 async def test_a_reset_reaches_the_other_end(delay_s: float, is_by_client: bool) -> None:
@@ -145,11 +132,13 @@ async def test_a_reset_reaches_the_other_end(delay_s: float, is_by_client: bool)
         writer.write(b"x")
         await reader.readexactly(1)
         if breaks_off:
-            break_off(writer)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            writer.transport.abort()
         else:
             outcome.set_result(await was_reset(reader))
 
-    async with through_relay(partial(end, breaks_off=not is_by_client), delay_s) as (reader, writer):
+    serve = partial(end, breaks_off=not is_by_client)
+    async with relayed(serve, delay_s) as relay, connected(relay) as (reader, writer):
         await end(reader, writer, is_by_client)
         assert await outcome
 

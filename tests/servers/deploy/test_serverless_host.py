@@ -93,9 +93,7 @@ async def test_an_instance_serves_as_many_at_once_as_the_profile_allows() -> Non
     pids = sorted(response.json()["pid"] for response in responses)
     assert len(set(pids)) == 2
     assert billed["invocation_s"] >= 4 * WAIT_S
-    assert (
-        2 * WAIT_S <= billed["instance_busy_s"] < billed["invocation_s"]
-    )  # calls that share an instance share its bill
+    assert 2 * WAIT_S <= billed["instance_busy_s"] < billed["invocation_s"]  # calls of one instance share its bill
     assert billed["held_gb_s"] == FLUID.memory_gb * billed["instance_busy_s"]
 
 

@@ -6,6 +6,7 @@ from servers.pusher_service.limits import Limits
 from tests.support.pusher_harness import PusherHarness, error_of
 
 PRIVATE = "private-room"
+ROOM = "presence-room"
 
 
 def test_a_quota_that_is_used_up_refuses_messages_until_midnight() -> None:
@@ -26,9 +27,6 @@ def test_a_message_after_midnight_counts_for_the_new_day_also_without_a_limit() 
         harness.now_s = 86_400.0 * day + 1000
         harness.publish(channel=PRIVATE)
     assert harness.quota.used == 1
-
-
-ROOM = "presence-room"
 
 
 def test_a_client_event_reaches_the_others_and_not_its_sender(harness: PusherHarness) -> None:

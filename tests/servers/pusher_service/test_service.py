@@ -15,10 +15,10 @@ from tests.support.pusher_process import (
     DEADLINE_S,
     official_api,
     open_connection,
+    open_socket,
     push_service,
     receive_event,
     send,
-    socket,
     subscribe,
 )
 
@@ -138,7 +138,7 @@ def test_a_plans_limits_of_connections_and_messages_are_enforced() -> None:
         push_service("--connections", "1", "--messages-a-day", "1") as service,
         official_api(service.address) as api,
         open_connection(service.address),
-        socket(service.address) as second,
+        open_socket(service.address) as second,
     ):
         assert closing(second)[0] == 4100
         api.trigger("a", "news", "1")
@@ -163,7 +163,7 @@ def test_an_endless_body_is_refused_with_413_before_it_is_read_as_json(address: 
     ],
 )
 def test_a_rejected_connection_gets_an_error_and_is_closed_with_its_code(address: str, path: str, code: int) -> None:
-    with socket(address, path) as client:
+    with open_socket(address, path) as client:
         frame = receive(client)
         assert (frame["event"], frame["data"]["code"]) == ("pusher:error", code)
         assert closing(client)[0] == code

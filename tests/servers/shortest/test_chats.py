@@ -6,17 +6,17 @@ The results of each pair of server and client in node are in the committed compa
 import difflib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
 from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from loadtests.harness.browser import chromium
 from servers.shortest.compare import CLIENT_AS_WRITTEN, CLIENT_CORRECTED, SERVER_AS_WRITTEN, SERVER_CORRECTED
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, Process, line_of, node, python, running, write_line
+from tests.support.guest import silent_socket
 from tests.support.pusher_harness import Json
 from tests.support.pusher_process import push_service, service_settings
 from tests.support.shortest_harness import QuietHandler, http_server, send_broken_frame, send_half_a_body
@@ -57,9 +57,8 @@ def test_all_receive_what_anybody_sends_and_one_who_leaves_ends_only_their_own_c
     for sender, text in ((ann, "Grüße, Ben"), (ben, "Hello, Ann")):
         write_line(sender, text)
         assert [line_of(person) for person in (ann, ben)] == [text, text]
-    assert ann.stdin is not None
-    ann.stdin.close()
-    assert ann.wait(DEADLINE_S) == 0
+    ann.communicate(timeout=DEADLINE_S)  # closes her standard input
+    assert ann.returncode == 0
     write_line(ben, "anybody?")
     assert line_of(ben) == "anybody?"
 
@@ -73,16 +72,15 @@ def test_a_broken_request_ends_one_connection_only(chat: Chat, send: Callable[[s
     write_line(ann, "still there")
     assert line_of(ann) == "still there"
     chat.server.terminate()
-    assert chat.server.stderr is not None
-    assert b"ClientDisconnect" not in chat.server.stderr.read()
+    _, complaint = chat.server.communicate(timeout=DEADLINE_S)
+    assert b"ClientDisconnect" not in complaint
 
 
 @pytest.mark.parametrize("name", CHATS)
 def test_a_wrong_command_is_answered_with_the_right_ones(name: str) -> None:
     with running(python(f"servers.shortest.{name}", "sing")) as process:
-        assert process.wait(DEADLINE_S) == 1
-        assert process.stderr is not None
-        assert process.stderr.read() == b"expected: serve PORT, or talk URL\n"
+        _, complaint = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, complaint) == (1, b"expected: serve PORT, or talk URL\n")
 
 
 TALK = """async ([file, url]) => {
@@ -108,15 +106,9 @@ def page() -> Iterator[Page]:
         yield page
 
 
-@contextmanager
-def node_server(script: str) -> Iterator[tuple[Process, str]]:
-    with running(node(script)) as process:
-        yield process, line_of(process)
-
-
 def result_in_chromium(page: Page, server: str, client: str) -> Json:
-    with node_server(server) as (_, url):
-        result: Json = page.evaluate(TALK, [f"/{client}", url])
+    with running(node(server)) as process:
+        result: Json = page.evaluate(TALK, [f"/{client}", line_of(process)])
     return result
 
 
@@ -133,10 +125,7 @@ def test_text_relayed_without_its_type_is_binary(page: Page, server: str, kind: 
 
 @pytest.mark.parametrize("server", [SERVER_AS_WRITTEN, SERVER_CORRECTED])
 def test_a_broken_frame_ends_the_relay_as_written_and_only_one_connection_of_the_corrected(server: str) -> None:
-    with (
-        node_server(server) as (process, url),
-        connect(url, proxy=None, compression=None, close_timeout=1) as bystander,
-    ):
+    with running(node(server)) as process, silent_socket(url := line_of(process)) as bystander:
         send_broken_frame(url)
         if server == SERVER_CORRECTED:
             bystander.send("Hello!")
@@ -145,9 +134,9 @@ def test_a_broken_frame_ends_the_relay_as_written_and_only_one_connection_of_the
             return
         with pytest.raises(ConnectionClosed):
             bystander.recv(DEADLINE_S)
-        assert process.wait(DEADLINE_S) != 0
-        assert process.stderr is not None
-        assert b"Invalid WebSocket frame: MASK must be set" in process.stderr.read()
+        _, complaint = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode != 0
+        assert b"Invalid WebSocket frame: MASK must be set" in complaint
 
 
 @pytest.mark.parametrize(

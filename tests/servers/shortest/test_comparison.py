@@ -22,7 +22,7 @@ def committed() -> Any:
 
 @pytest.mark.process
 def test_the_committed_comparison_is_what_is_counted_today(committed: Any) -> None:
-    assert compare.compare() == committed, "python -m servers.shortest.compare results/reference"
+    assert compare.compare() == committed, "count again: python -m servers.shortest.compare results/reference"
     assert compare.FILE == CODE_COMPARISON_FILE
 
 
@@ -55,7 +55,8 @@ def test_a_server_that_does_not_start_is_reported_in_nodes_own_words() -> None:
 
 
 @pytest.mark.process
-def test_lines_are_counted_on_a_machine_without_git(tmp_path: Path) -> None:
+def test_the_module_that_counts_can_be_imported_on_a_machine_without_git(tmp_path: Path) -> None:
+    """An empty folder as PATH hides git. This process has imported the module, which sets the variable."""
     env = {name: value for name, value in os.environ.items() if name != "GIT_PYTHON_REFRESH"} | {"PATH": str(tmp_path)}
     command = [sys.executable, "-c", "import servers.shortest.compare"]
     subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=30)
