@@ -56,13 +56,8 @@ def executed(notebook: NotebookNode, kernel: KernelManager | None = None) -> Not
     return notebook
 
 
-def main() -> None:
-    """Execute every notebook and write it beside its source."""
-    for source in sources():
-        target = source.with_suffix(".ipynb")
-        nbformat.write(executed(read(source)), target)
-        sys.stdout.write(f"{target}\n")
-
-
 if __name__ == "__main__":
-    main()
+    for path in sources():
+        target = path.with_suffix(".ipynb")
+        nbformat.write(executed(read(path)), target)
+        sys.stdout.write(f"{target}\n")

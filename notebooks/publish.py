@@ -67,10 +67,5 @@ def publish(folder: Path = SITE) -> list[Path]:
     return [*written, folder / explorer.PAGE]
 
 
-def main() -> None:
-    for path in publish():
-        sys.stdout.write(f"{path}\n")
-
-
 if __name__ == "__main__":
-    main()
+    sys.stdout.writelines(f"{path}\n" for path in publish())

@@ -16,7 +16,6 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import partial
 from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,7 +54,7 @@ PAGE = "explore.html"
 WEB = Path(__file__).parents[1] / "clients" / "web"
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
 SCRIPT = re.compile(r'<script type="module" src="([^"]+)"></script>')
-IMPORT = re.compile(r'(?<=from ")(\.[^"]+)(?=")')
+IMPORT = re.compile(r'from "(\.[^"]+)"')
 
 
 def write(folder: Path) -> Path:
@@ -74,28 +73,22 @@ def page(found: str) -> str:
 
 
 def _scripts(name: str) -> str:
-    """Return a module, and an import map from the names of all that it imports, and so on, to their sources."""
-    sources: dict[str, str] = {}
+    """Return a module, and an import map from the name of each module that it needs to an address that contains it."""
+    addresses: dict[str, str] = {}
     names = [name]
     while names:
         module = names.pop()
-        if module not in sources:
-            imported: list[str] = []
-            source = (WEB / module).read_text(encoding="utf-8")
-            sources[module] = IMPORT.sub(partial(_noted, PurePosixPath(module).parent, imported), source)
-            names += imported
-    encoded = {module: base64.b64encode(source.encode()).decode() for module, source in sources.items()}
-    imports = {module: f"data:text/javascript;base64,{source}" for module, source in encoded.items()}
+        source = (WEB / module).read_text(encoding="utf-8")
+        for relative in IMPORT.findall(source):
+            imported = posixpath.normpath(PurePosixPath(module).parent / relative)
+            source = source.replace(f'from "{relative}"', f'from "{imported}"')
+            if imported not in addresses:
+                names.append(imported)
+        addresses[module] = f"data:text/javascript;base64,{base64.b64encode(source.encode()).decode()}"
     return (
-        f'<script type="importmap">{json.dumps({"imports": imports})}</script>\n'
+        f'<script type="importmap">{json.dumps({"imports": addresses})}</script>\n'
         f'<script type="module">import "{name}";</script>'
     )
-
-
-def _noted(folder: PurePosixPath, imported: list[str], found: re.Match[str]) -> str:
-    """Return the name of an imported module from the folder of the page, and add it to the list."""
-    imported.append(posixpath.normpath(folder / found[1]))
-    return imported[-1]
 
 
 def constants(folder: Path) -> dict[str, Any]:

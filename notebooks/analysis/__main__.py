@@ -57,10 +57,12 @@ def growth(bench: Annotated[Path, typer.Argument(help="A file that `make bench` 
     from notebooks.analysis.figures.growth import draw
     from notebooks.analysis.figures.style import picture
 
+    path = bench.with_suffix(".png")
     try:
-        print(picture(draw, bench).save(bench.with_suffix(".png")))
+        path.write_bytes(picture(draw, bench).png)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    print(path)
 
 
 @app.command()

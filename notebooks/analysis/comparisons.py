@@ -7,17 +7,14 @@ of a run.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from math import inf
 from pathlib import Path
-
-import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.figures.curves import Curve, Panel
 from notebooks.analysis.figures.style import tint
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, Measure, by_repeat
 from notebooks.analysis.quantiles import Interval, interval
-from notebooks.analysis.runs import Run, points
+from notebooks.analysis.runs import Run, in_registry_order, points
 from results import theory
 from results.predictions import latency_s
 from servers import transports
@@ -56,40 +53,24 @@ def interval_sweep(folder: Path) -> list[Curve]:
             f"p{percent}",
             tint(colour, strength),
             xs,
-            [_in_s(latency_ms(runs[x], SHORT, percent)) for x in xs],
+            [interval(list(runs[x].quantiles_of(SHORT)[f"latency_p{percent}_s"])) for x in xs],
             [theory.uniform_wait_quantile_s(percent / 100, x) for x in xs],
         )
         for percent, strength in ((50, 1.0), (95, 0.7))
     ]
 
 
-def distance_sweeps(folder: Path) -> tuple[list[Curve], list[Curve]]:
-    """Return medians in ms against the one-way delay in ms: on open connections, and all; without short polling."""
+def distance_sweep(folder: Path) -> list[Curve]:
+    """Return medians in ms against the one-way delay in ms, of all transports but short polling."""
     runs = {TO_MS * run.setting("one_way_delay_s"): run for run in points(folder, "distance").values()}
     slugs = [row.slug for row in transports.TRANSPORTS if row.reads is not Reads.POLL]
-
-    def curves(median: Callable[[Run, str], Interval]) -> list[Curve]:
-        measured = across(runs, slugs, median)
-        return [replace(curve, theory=[2 * delay_ms for delay_ms in curve.x]) for curve in measured]
-
-    return curves(median_on_open_connections_ms), curves(partial(latency_ms, percent=50))
+    measured = across(runs, slugs, partial(latency_ms, percent=50))
+    return [replace(curve, theory=[2 * delay_ms for delay_ms in curve.x]) for curve in measured]
 
 
-def on_open_connections(run: Run, slug: str) -> "pd.Series[bool]":
-    """Return which deliveries are of messages that were sent on an open connection.
-
-    Their acknowledgement takes two one-way delays; if the connection must be opened first, it takes four. The limit is
-    between the two, at three. Without a delay the two cannot be distinguished, and all count as open.
-    """
-    samples = run.deliveries_of(slug)
-    delay_s = run.setting("one_way_delay_s")
-    return samples["acked_s"] - samples["sent_s"] < (3 * delay_s if delay_s else inf)
-
-
-def median_on_open_connections_ms(run: Run, slug: str) -> Interval:
-    """Return the median over the repeats, in ms, of messages sent on an open connection."""
-    samples = run.deliveries_of(slug)[on_open_connections(run, slug)]
-    return interval(list(samples.groupby("repeat")["latency_ms"].median()))
+def acked_ms(run: Run, slug: str, is_first: bool) -> float:
+    """Return after how many ms a message is acknowledged: each user's first one, or those in the window; a median."""
+    return TO_MS * float(run.cells_of(slug)["first_ack_p50_s" if is_first else "ack_p50_s"].median())
 
 
 def medians_ms(run: Run, slug: str) -> tuple[float, float]:
@@ -119,7 +100,7 @@ def across(runs: Mapping[float, Run], slugs: Sequence[str], figure_of: Callable[
 
 def price_panels(runs: Mapping[float, Run], x_title: str) -> list[Panel]:
     """Return bytes and CPU per delivery of each transport, against what the runs are keyed by."""
-    slugs = [row.slug for row in transports.TRANSPORTS if any(row.slug in run.slugs for run in runs.values())]
+    slugs = in_registry_order(slug for run in runs.values() for slug in run.slugs)
     titles = {f"{measure.title}, {measure.unit}": measure for measure in (BYTES, CPU)}
     curves = {title: across(runs, slugs, partial(paid, measure=measure)) for title, measure in titles.items()}
     return [Panel(title, x_title, curves[title], wording.amount, log_x=True, log_y=True) for title in titles]
@@ -150,7 +131,3 @@ def left_unread(run: Run, slug: str, kind: str) -> Interval:
     """Return the share of events of a kind that a reader never saw, since they left before their next poll, in %."""
     rows = run.quantiles_of(slug, kind)
     return interval(list(100 * rows["missed_by_leaving"] / (rows["delivered"] + rows["missed_by_leaving"])))
-
-
-def _in_s(ms: Interval) -> Interval:
-    return Interval(ms.value / TO_MS, ms.low / TO_MS, ms.high / TO_MS)

@@ -39,15 +39,13 @@ def resolution_note(run: Run) -> str:
 def latency_finding(run: Run) -> str:
     """Return the headline about waiting: the slowest median against all others, if they differ measurably."""
     *others, slowest = sorted(latencies(run), key=lambda row: row.p50.value)
-    median = duration(slowest.p50.value)
+    half = f"Half of all messages are seen within {duration(slowest.p50.value)} by"
     if not others:
-        return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}"
+        return f"{half} {in_prose(slowest.label)}"
     if slowest.p50.value - others[-1].p50.value < resolution_ms(run)[0.50]:
-        everyone = "both" if len(others) == 1 else f"all {len(others) + 1}"
-        return f"Half of all messages are seen within {median} by {everyone} transports"
+        return f"{half} {'both' if len(others) == 1 else f'all {len(others) + 1}'} transports"
     everybody_else = in_prose(others[0].label) if len(others) == 1 else "the others"
-    within = f"{duration(others[-1].p50.value)} by {everybody_else}"
-    return f"Half of all messages are seen within {median} by {in_prose(slowest.label)}, {within}"
+    return f"{half} {in_prose(slowest.label)}, {duration(others[-1].p50.value)} by {everybody_else}"
 
 
 def price_finding(run: Run) -> str:

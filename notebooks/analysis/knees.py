@@ -1,4 +1,4 @@
-"""The limit of each transport under a growing number of users, and whether servers or load generator reached it.
+"""The knee of each transport: the most users that it serves before latency, servers or generator are too much.
 
 Void cells count here, though their latency is not shown: they prove that a load was too much.
 """
@@ -6,6 +6,7 @@ Void cells count here, though their latency is not shown: they prove that a load
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import starmap, takewhile
 from pathlib import Path
 
 import pandas as pd
@@ -13,14 +14,14 @@ import pandas as pd
 from notebooks.analysis.comparisons import latency_ms
 from notebooks.analysis.figures.curves import Curve
 from notebooks.analysis.quantiles import Interval, interval
-from notebooks.analysis.runs import BrokenRun, Run, label, load, manifest_of, table_of
+from notebooks.analysis.runs import BrokenRun, Run, in_registry_order, label, load, manifest_of, table_of
 from results.schema import CELLS, CELLS_FILE
 from servers import transports
 
 SCENARIO = "steps"
 TOO_BUSY, GENERATOR = "servers", "generator"
 SLOW_MACHINE = "the machine was "
-"""How the reason of a cell begins that is suspect though nothing was too much: `loadtests.accounts.verdict.doubt`."""
+"""How the reasons of `loadtests.accounts.verdict.slow_cells` begin: suspect, though nothing was too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +43,37 @@ class Step:
         return Counter(self.bottlenecks).most_common(1)[0][0] if self.bottlenecks else ""
 
     @property
-    def is_held(self) -> bool:
+    def is_sustained(self) -> bool:
         """Whether most repeats had no bottleneck."""
         return 2 * len(self.bottlenecks) < self.repeats
 
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """The steps of one transport. held: the most users with whom most repeats had no bottleneck; 0 if none."""
+    """The steps of one transport, by their number of users."""
 
     slug: str
     label: str
     steps: tuple[Step, ...]
 
     @property
-    def held(self) -> int:
-        return max((step.users for step in self.steps if step.is_held), default=0)
+    def most_users(self) -> int:
+        """The users of the last step before the first that was too much; 0 if that is the first one."""
+        return max((step.users for step in takewhile(lambda step: step.is_sustained, self.steps)), default=0)
 
     @property
     def bottleneck(self) -> str:
         """The most frequent bottleneck of the first step that was too much; empty if none was."""
-        for step in self.steps:
-            if not step.is_held:
-                return step.outcome
-        return ""
+        return next((step.outcome for step in self.steps if not step.is_sustained), "")
 
     @property
     def summary(self) -> str:
         """Return the limit in words: only what the measurement proves."""
         if not self.bottleneck:
-            return f"at least {self.held:,} users: no limit reached"
+            return f"at least {self.most_users:,} users: no limit reached"
         if self.bottleneck == GENERATOR:
-            return f"at least {self.held:,} users, limited by the load generator"
-        return f"{self.held:,} users, limited by the {self.bottleneck}"
+            return f"at least {self.most_users:,} users, limited by the load generator"
+        return f"{self.most_users:,} users, limited by the {self.bottleneck}"
 
 
 def knees(folder: Path) -> tuple[Knee, ...]:
@@ -86,13 +85,12 @@ def knees(folder: Path) -> tuple[Knee, ...]:
     manifest = manifest_of(folder)
     overloaded = manifest.get("overloaded", [])
     found = []
-    for row in transports.TRANSPORTS:
-        own = cells[cells["transport"] == row.slug]
-        refused = Counter(point for scenario, point, slug, _ in overloaded if (scenario, slug) == (SCENARIO, row.slug))
-        if not own.empty:
-            points = sorted({*own["point"], *refused}, key=_users)
-            steps = tuple(_step(folder, own[own["point"] == point], point, refused[point]) for point in points)
-            found.append(Knee(row.slug, label(manifest, row.slug), steps))
+    for slug in in_registry_order(cells["transport"]):
+        own = cells[cells["transport"] == slug]
+        refused = Counter(point for scenario, point, each, _ in overloaded if (scenario, each) == (SCENARIO, slug))
+        points = sorted({*own["point"], *refused}, key=_users)
+        steps = tuple(_step(folder, own[own["point"] == point], point, refused[point]) for point in points)
+        found.append(Knee(slug, label(manifest, slug), steps))
     return tuple(found)
 
 
@@ -104,9 +102,8 @@ def limit_curves(found: Sequence[Knee], figure_of: Callable[[Step], Interval | N
     made = []
     for knee in found:
         transport = transports.find(knee.slug)
-        figures = {step.users: figure_of(step) for step in knee.steps}
-        points = {users: figure for users, figure in figures.items() if figure is not None}
-        too_much = [step for step in knee.steps if not step.is_held]
+        points = {step.users: figure for step in knee.steps if (figure := figure_of(step)) is not None}
+        too_much = [step for step in knee.steps if not step.is_sustained]
         crossed = [step.users for step in too_much if step.outcome == TOO_BUSY]
         ringed = [step.users for step in too_much if step.outcome != TOO_BUSY]
         xs, ys = list(points), list(points.values())
@@ -116,10 +113,10 @@ def limit_curves(found: Sequence[Knee], figure_of: Callable[[Step], Interval | N
 
 def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
     """Return one step. cells: its repeats; refused: how many repeats found the servers too busy."""
-    verdicts = cells["verdict"].mask(cells["reason"].str.startswith(SLOW_MACHINE), "valid")
-    limits = cells["limit"].where(cells["limit"] != "", verdicts.map({"valid": ""}).fillna(GENERATOR))
-    bottlenecks = (*filter(None, limits.map(str)), *[TOO_BUSY] * refused)
-    repeats = len(cells) + refused
+    outcomes = zip(cells["limit"], cells["verdict"], cells["reason"], strict=True)
+    found = [*starmap(_bottleneck, outcomes), *[TOO_BUSY] * refused]
+    bottlenecks = tuple(filter(None, found))
+    repeats = len(found)
     valid = cells[cells["verdict"] != "void"]
     if valid.empty:
         return Step(_users(point), None, None, bottlenecks, repeats)
@@ -127,6 +124,12 @@ def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
     slug = str(valid["transport"].iloc[0])
     core = (valid["api_cpu_s"] + valid["push_service_cpu_s"]) / valid["readings_apart_s"]
     return Step(_users(point), latency_ms(run, slug, 95), interval(list(core)), bottlenecks, repeats)
+
+
+def _bottleneck(limit: str, verdict: str, reason: str) -> str:
+    """Return what was too much in one repeat; empty if nothing was."""
+    is_valid = verdict == "valid" or reason.startswith(SLOW_MACHINE)
+    return limit or ("" if is_valid else GENERATOR)
 
 
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:

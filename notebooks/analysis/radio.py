@@ -31,7 +31,7 @@ def radio_on_s(packets_s: Sequence[float], until_s: float, timer_s: float = INAC
 
 
 def while_talking_s(capture: Capture) -> float:
-    """Return the radio's seconds of an hour, if all of it were like the recorded conversation of one reader."""
+    """Return for how many seconds of an hour the radio is on, if all of it were like one reader's recorded minutes."""
     messages = wire_messages(capture)
     own = connections_of(READER, messages)
     packets_s = [message.at_s for message in messages if message.connection in own]
@@ -45,10 +45,15 @@ def upkeep_period_s(run: Run, slug: str) -> float:
     settings = run.manifest["settings"][slug]
     if transport.needs_push_service:
         return 1 / theory.heartbeat_requests_per_s(settings["lease_s"])
-    periods_s = {Reads.HELD: settings["hold_s"], Reads.ONCE: settings["ping_s"]}
-    return float(periods_s.get(transport.reads) or run.setting("poll_interval_s"))
+    match transport.reads:
+        case Reads.HELD:
+            return float(settings["hold_s"])
+        case Reads.ONCE:
+            return float(settings["ping_s"])
+        case _:
+            return run.setting("poll_interval_s")
 
 
 def in_silence_s(run: Run, slug: str) -> float:
-    """Return the radio's seconds of an hour in which nobody writes."""
+    """Return for how many seconds of an hour the radio is on if nobody writes."""
     return HOUR_S * theory.radio_on_share(0.0, upkeep_period_s(run, slug), INACTIVITY_S)

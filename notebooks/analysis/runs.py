@@ -16,7 +16,6 @@ from typing import Any
 
 import pandas as pd
 
-from results import schema
 from results.schema import (
     CELLS,
     CELLS_FILE,
@@ -32,7 +31,7 @@ from results.schema import (
 from servers import transports
 from servers.transports import Reads
 
-ROOT = Path(schema.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 REFERENCE = "results/reference"
 CHOICE = "PUSH_OR_POLL_RUN"
 MESSAGE = "message"
@@ -137,13 +136,13 @@ def points(folder: Path, scenario: str) -> dict[str, Run]:
     return found
 
 
-def load(folder: str | Path, scenario: str | None = None, point: str | None = None) -> Run:
+def load(folder: Path, scenario: str | None = None, point: str | None = None) -> Run:
     """Read one load of the run in that folder, the first unless named; raise BrokenRun when there is none to chart."""
-    folder = Path(folder)
     manifest = manifest_of(folder)
     cells = table_of(folder / CELLS_FILE, CELLS)
     deliveries = table_of(folder / DELIVERIES_FILE, DELIVERIES)
-    scenario, point = _first(cells, scenario, point)
+    named = ((name, at) for name, at in loads(folder) if scenario in (None, name) and point in (None, at))
+    scenario, point = next(named, ("", ""))
     cells = cells[(cells["scenario"] == scenario) & (cells["point"] == point)]
     is_void = cells["verdict"] == "void"
     void = tuple(
@@ -168,14 +167,6 @@ def loads(folder: Path) -> tuple[tuple[str, str], ...]:
     """Return scenario and point of every load in a run, in the order in which they were measured first."""
     cells = table_of(folder / CELLS_FILE, CELLS)
     return tuple(dict.fromkeys(zip(cells["scenario"], cells["point"], strict=True)))
-
-
-def _first(cells: pd.DataFrame, scenario: str | None, point: str | None) -> tuple[str, str]:
-    """Return the first load of a table of cells that bears the names given; None is any."""
-    for row in cells[["scenario", "point"]].itertuples(index=False):
-        if scenario in (None, row.scenario) and point in (None, row.point):
-            return str(row.scenario), str(row.point)
-    return scenario or "", point or ""
 
 
 def in_registry_order(slugs: Iterable[str]) -> tuple[str, ...]:
@@ -208,8 +199,7 @@ def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     if not path.is_file():
         raise BrokenRun(f"{path.parent} is not a whole run: expected {path.name} in it")
     header = pd.read_csv(path, nrows=0).columns
-    missing = [column.name for column in columns if column.name not in header and column not in NEWER]
-    if missing:
+    if missing := [column.name for column in columns if column.name not in header and column not in NEWER]:
         raise BrokenRun(f"{path} lacks columns of results.schema: {', '.join(missing)}")
     return _parsed(path, path.stat().st_mtime_ns, tuple((column.name, column.dtype) for column in columns))
 

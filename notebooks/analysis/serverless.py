@@ -216,7 +216,9 @@ def load_hosted(folder: Path) -> Hosted:
     """Read the record in a folder; raise BrokenRun if there is none, or if its counts do not add up."""
     path = folder / HOSTED_FILE
     record = records.read(path)
-    measured = [_as_newer(row, record["hosts"][row["host"]]) for row in record.pop("hosted")]
+    hosts = record["hosts"]
+    of_older_rows = {name: {"repeat": 0, "concurrency": host["concurrency"]} for name, host in hosts.items()}
+    measured = [of_older_rows[row["host"]] | row for row in record.pop("hosted")]
     rows = records.table(path, measured, HOSTED)
     timeline = records.table(path, record.pop("timeline"), TIMELINE)
     records.check(path, rows)
@@ -224,7 +226,7 @@ def load_hosted(folder: Path) -> Hosted:
     by_key = {}
     for (slug, host), group in valid.groupby(["transport", "host"]):
         repeats = [{str(name): value for name, value in row.items()} for row in group.to_dict("records")]
-        by_key[str(slug), str(host)] = HostedRow(repeats, record["hosts"][host]["memory_gb"])
+        by_key[str(slug), str(host)] = HostedRow(repeats, hosts[host]["memory_gb"])
     return Hosted(record, by_key, list(_doubts(rows)), timeline)
 
 
@@ -237,8 +239,3 @@ def _doubts(rows: pd.DataFrame) -> Iterator[str]:
         if row["trials"] > 1:
             phrases.append(f"measured {row['trials']} times, since the load generator lagged")
         yield ", ".join(filter(None, phrases))
-
-
-def _as_newer(row: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with the columns that older records lack."""
-    return {"repeat": 0, "concurrency": limits["concurrency"], **row}

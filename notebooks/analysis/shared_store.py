@@ -71,9 +71,8 @@ class SharedStore:
     @property
     def choices(self) -> tuple[StoreChoice, ...]:
         """The stores: the embedded one, then each shared one by its workers."""
-        present = self.loads[["store", "workers"]].drop_duplicates().itertuples(index=False)
         order = list(STORE_LABELS)
-        choices = (StoreChoice(*row) for row in present)
+        choices = {StoreChoice(*row) for row in self.loads[["store", "workers"]].itertuples(index=False)}
         return tuple(sorted(choices, key=lambda choice: (order.index(choice.store), choice.workers)))
 
     @property

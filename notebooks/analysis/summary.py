@@ -47,7 +47,7 @@ def summary(folder: Path) -> Group:
 
 def left_out(folder: Path) -> pd.DataFrame:
     """Return every cell of a run that is void or suspect, or was measured again or not at all, with its cause."""
-    cells = table_of(folder / CELLS_FILE, CELLS)
+    cells = table_of(folder / CELLS_FILE, CELLS).copy()
     again = cells["attempts"] > 1
     cells.loc[again & (cells["verdict"] == "valid"), "reason"] = "measured again, since the machine was slow"
     busy = pd.DataFrame(manifest_of(folder).get("overloaded", []), columns=list(SET_ASIDE[:4]), dtype=object)

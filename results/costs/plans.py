@@ -34,10 +34,6 @@ class PricePlan:
     credit_is_limit: bool = False
     commercial: bool = True
 
-    @property
-    def meters(self) -> frozenset[str]:
-        return frozenset({*self.included, *self.unit_usd})
-
     def cost_usd(self, usage: Usage) -> float:
         """Return the price of a month; infinite when a limit is exceeded."""
         if any(share > 1 for share in self.shares(usage).values()):
@@ -98,7 +94,7 @@ class Service:
         return BillItem(self.name, best.name, cost[best.name], limit, share, exceeded)
 
     def _check(self, usage: Usage) -> None:
-        meters = {meter for plan in self.plans for meter in plan.meters}
+        meters = {meter for plan in self.plans for meter in (*plan.included, *plan.unit_usd)}
         if missing := sorted(meters - usage.keys()):
             raise ValueError(f"{self.name}: expected usage of {', '.join(missing)}, got {', '.join(usage) or 'none'}")
         for meter in meters:

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from results.schema import CELLS_FILE
-from servers import transports
 
 LOADS = ("idle", "conversation", "busy", "large_room")
 COUNTS: Mapping[str, tuple[str, ...]] = {
@@ -71,7 +70,6 @@ class Rates:
 
 def rates(folder: Path, slug: str) -> Rates:
     """Read a run's cells and return a transport's rates; raises ValueError if one of LOADS or of COUNTS is missing."""
-    slug = transports.find(slug).slug
     cells = pd.read_csv(folder / CELLS_FILE)
     cells = cells[(cells["transport"] == slug) & (cells["verdict"] != "void")]
     loads = {name: cells[cells["scenario"] == name] for name in LOADS}

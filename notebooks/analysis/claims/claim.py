@@ -17,9 +17,7 @@ from notebooks.analysis.prices import Measure
 from notebooks.analysis.quantiles import Interval
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.serverless import Hosted, load_hosted
-from notebooks.analysis.wire.captures import Capture, WireMessage, captures, wire_messages
 from results.costs.deployments import Measured, measured_in
-from results.schema import CAPTURES_FILE
 
 CONTRADICTED = "This run contradicts it."
 INSTANT_MS = 100.0
@@ -58,20 +56,12 @@ class Evidence:
         return load(self.folder, scenario, point)
 
     @cached_property
-    def captures(self) -> dict[str, Capture]:
-        return captures(self.folder / CAPTURES_FILE)
-
-    @cached_property
     def rates(self) -> Measured:
         return measured_in(self.folder)
 
     @cached_property
     def hosted(self) -> Hosted:
         return load_hosted(self.folder)
-
-    def messages(self, slug: str) -> list[WireMessage]:
-        """Return all messages on a transport's wire while two people talked."""
-        return wire_messages(self.captures[slug])
 
     def latency_ms(
         self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = ""

@@ -7,6 +7,8 @@ from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, form
 from notebooks.analysis.comparisons import cpu_ratio
 from notebooks.analysis.prices import CPU, EMPTY, by_repeat
 from notebooks.analysis.quantiles import latency
+from notebooks.analysis.wire.captures import captures, wire_messages
+from results.schema import CAPTURES_FILE
 
 POLLERS = {"short polling": "short_polling", "long polling": "long_polling"}
 WEBSOCKET, SHORT, LONG, STREAM = "raw_websocket", "short_polling", "long_polling", "server_sent_events"
@@ -14,7 +16,7 @@ NEAR = "on one machine"
 
 
 def connection_closes(evidence: Evidence) -> Observed:
-    messages = evidence.messages(SHORT)
+    messages = wire_messages(captures(evidence.folder / CAPTURES_FILE)[SHORT])
     requests = [message for message in messages if message.kind == "request"]
     connections = {message.connection for message in messages}
     extra = "; ".join(f"{name} {_closing_percents(evidence, slug)}" for name, slug in POLLERS.items())

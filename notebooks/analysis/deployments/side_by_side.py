@@ -27,23 +27,18 @@ RESIDENT = ["api_rss_bytes", "push_service_rss_bytes"]
 TO_MS, TO_US, TO_MIB = 1e3, 1e6, 2**-20
 
 
-def vendors(deployment: str, measured: Measured, prices: Prices) -> tuple[str, ...]:
-    """Return the vendors that a deployment rents from, free or not."""
-    usage = DEPLOYMENTS[deployment](measured, Activity(1), prices.assumptions, "")
-    return tuple(name for name in usage if name != "one-process")
-
-
 def parts_table(folder: Path, measured: Measured, prices: Prices) -> wording.Prose:
     """Return for each deployment its programs, connections, settings and vendors."""
     rows = {}
     for deployment, found in parts(folder).items():
         rented = [f"{role(name)} (rented)" for name in found["rented"]]
+        usage = DEPLOYMENTS[deployment](measured, Activity(1), prices.assumptions, "")  # of each vendor, free or not
         rows[NAMES[deployment]] = {
             "programs": ", ".join([*map(role, found["own"]), *rented]),
             "browsers reach": " and ".join(map(role, found["browsers_reach"])),
             "connections between them": ", ".join(map(role, found["links"])) or "none",
             "settings": str(len(found["settings"])),
-            "vendors": ", ".join(name.title() for name in vendors(deployment, measured, prices)),
+            "vendors": ", ".join(name.title() for name in usage if name != "one-process"),
         }
     return wording.table(rows)
 

@@ -16,7 +16,7 @@ from matplotlib.typing import ColorType
 
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import heights_of, ticks
-from notebooks.analysis.figures.style import MARGIN_IN, Placing, is_narrow, sheet, tint, width_in
+from notebooks.analysis.figures.style import MARGIN_IN, is_narrow, sheet, tint, width_in
 from notebooks.analysis.quantiles import Interval
 
 PANEL_IN = 2.5
@@ -78,12 +78,11 @@ def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
     """Return the panels side by side under one headline, or below one another on a narrow chart."""
     columns = 1 if is_narrow() else len(panels)
     row_in = HEADER_IN + PANEL_IN + FOOTER_IN
-    figure, top_in = sheet(row_in * ceil(len(panels) / columns), title, subtitle)
+    place, top_in = sheet(row_in * ceil(len(panels) / columns), title, subtitle)
     each_in = (width_in() - MARGIN_IN) / columns
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
         left_in, panel_in = LEFT_IN + column * each_in, top_in + row * row_in
-        place = Placing(figure)
         place.text(left_in, panel_in + 0.18, panel.title, weight="bold")
         axes = place.axes(left_in, panel_in + HEADER_IN, each_in - LEFT_IN - RIGHT_IN + MARGIN_IN, PANEL_IN)
         _frame(axes, panel)
@@ -93,7 +92,7 @@ def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
             _curve(axes, curve, apart_in * (rank - (len(panel.curves) - 1) / 2))
         _crosses(axes, [curve for curve in panel.curves if curve.crossed])
         _names(axes, panel)
-    return figure
+    return place.figure
 
 
 def _frame(axes: Axes, panel: Panel) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.marks import ticks
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, Placing, annotate, sheet, width_in
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, annotate, sheet, width_in
 from notebooks.analysis.wording import amount
 
 COLUMNS = 2
@@ -48,8 +48,7 @@ def draw(bench: Path) -> Figure:
     lines = ceil(len(panels) / COLUMNS)
     height_in = HEADER_IN + PANEL_IN + FOOTER_IN
     subtitle = "One run; each figure is for one unit of work, and the sizes are on a logarithmic axis"
-    figure, top_in = sheet(lines * height_in + MARGIN_IN, headline(rows), subtitle)
-    place = Placing(figure)
+    place, top_in = sheet(lines * height_in + MARGIN_IN, headline(rows), subtitle)
     panel_width_in = (width_in() - MARGIN_IN) / COLUMNS
     for index, (grows_with, panel) in enumerate(panels):
         row, column = divmod(index, COLUMNS)
@@ -65,4 +64,4 @@ def draw(bench: Path) -> Figure:
         axes.plot(panel["size"], panel["value"], color=INK, linewidth=1.4, marker="o", markersize=4)
         for size, value in zip(panel["size"], panel["value"], strict=True):
             annotate(axes, amount(value), (size, value), (0, 6), ha="center")
-    return figure
+    return place.figure

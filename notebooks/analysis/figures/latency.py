@@ -13,17 +13,7 @@ from numpy.typing import NDArray
 
 from notebooks.analysis import headlines, wording
 from notebooks.analysis.figures.marks import ms_axis, ticks
-from notebooks.analysis.figures.style import (
-    GREY,
-    MARGIN_IN,
-    PALE,
-    Placing,
-    annotate,
-    is_narrow,
-    sheet,
-    tint,
-    width_in,
-)
+from notebooks.analysis.figures.style import GREY, MARGIN_IN, PALE, Placing, annotate, is_narrow, sheet, tint, width_in
 from notebooks.analysis.quantiles import Latency, latency
 from notebooks.analysis.runs import Run
 from results import theory
@@ -49,7 +39,7 @@ def draw(run: Run) -> Figure:
     height_in = rows * (HEADER_IN + PANEL_IN + FOOTER_IN) + (TOP_IN + BOTTOM_IN)
     measure = "Share of deliveries that were seen within a time, counted from when the message was due to be sent"
     subtitle = f"{measure}\n{headlines.evidence(run)}; {headlines.resolution_note(run)}"
-    figure, top_in = sheet(height_in, headlines.latency_finding(run), subtitle)
+    place, top_in = sheet(height_in, headlines.latency_finding(run), subtitle)
     panel_width_in = (width_in() - LEFT_IN - MARGIN_IN - GAP_IN * (columns - 1)) / columns
     limits = _limits(run)
     for index, slug in enumerate(run.slugs):
@@ -57,12 +47,12 @@ def draw(run: Run) -> Figure:
         left_in = LEFT_IN + column * (panel_width_in + GAP_IN)
         panel_in = top_in + TOP_IN + row * (HEADER_IN + PANEL_IN + FOOTER_IN)
         found = latency(run, slug)
-        _header(Placing(figure), left_in, panel_in, found)
-        axes = Placing(figure).axes(left_in, panel_in + HEADER_IN, panel_width_in, PANEL_IN)
+        _header(place, left_in, panel_in, found)
+        axes = place.axes(left_in, panel_in + HEADER_IN, panel_width_in, PANEL_IN)
         _frame(axes, limits, with_shares=column == 0)
         _curves(axes, run, slug)
         _median(axes, found)
-    return figure
+    return place.figure
 
 
 def curve_ms(run: Run, slug: str) -> NDArray[np.float64]:

@@ -59,10 +59,11 @@ def ms_axis(axes: Axes, limits: tuple[float, float]) -> None:
 
 
 def grid_of_rows(axes: Axes) -> None:
-    """Show vertical grid lines and no ticks."""
+    """Show vertical grid lines, and neither ticks nor a base line."""
     axes.set_yticks([])
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="x")
+    axes.spines["bottom"].set_visible(False)
 
 
 Legend = Mapping[str, Callable[[Axes], object]]

@@ -9,18 +9,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from notebooks.analysis.figures.style import (
-    GREY,
-    INK,
-    MARGIN_IN,
-    RULE,
-    Placing,
-    annotate,
-    is_narrow,
-    sheet,
-    tint,
-    width_in,
-)
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, RULE, annotate, is_narrow, sheet, tint, width_in
 from notebooks.analysis.wire.captures import CONTENT, WireMessage
 from notebooks.analysis.wire.labels import Exchange
 from servers import transports
@@ -44,9 +33,8 @@ def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
     names_in, header_in = (1.2, 0.4) if is_narrow() else (1.75, 0.24)
     group_in = header_in + 0.28
     height_in = sum(group_in + BAR_IN * len(exchange.messages) for exchange in exchanges) + FOOTER_IN
-    figure, top_in = sheet(height_in, title, subtitle)
+    place, top_in = sheet(height_in, title, subtitle)
     longest = max(message.size for exchange in exchanges for message in exchange.messages) * 1.12
-    place = Placing(figure)
     at_in = top_in + 0.15
     for exchange in exchanges:
         transport = transports.find(exchange.slug)
@@ -61,7 +49,7 @@ def draw(exchanges: Sequence[Exchange], title: str, subtitle: str) -> Figure:
             axes = place.axes(names_in, bar_in, bars_width_in, BAR_IN)
             _bar(axes, message, longest, bars_width_in / longest, transport.colour)
         at_in += group_in + BAR_IN * len(exchange.messages)
-    return figure
+    return place.figure
 
 
 def name_of(message: WireMessage) -> str:

@@ -53,8 +53,7 @@ def draw(run: Run) -> Figure:
     shown_s = _shown_s(run)
     height_in = HEADER_IN + layout.lane_in * len(run.slugs) + FOOTER_IN
     subtitle = f"{_what_is_shown(run, shown_s)}\n{headlines.evidence(run)}"
-    figure, top_in = sheet(height_in, headlines.latency_finding(run), subtitle)
-    place = Placing(figure)
+    place, top_in = sheet(height_in, headlines.latency_finding(run), subtitle)
     headings = {
         "Who waits": MARGIN_IN,
         "Half see it within": layout.latency_left,
@@ -70,7 +69,7 @@ def draw(run: Run) -> Figure:
         axes = place.axes(layout.strip_left, lane_in + layout.strip_top, layout.strip_width, STRIP_IN)
         _strip(axes, excerpt(run, slug, shown_s), shown_s, transports.find(slug).colour)
         _clock(axes, labelled=row == len(run.slugs) - 1)
-    return figure
+    return place.figure
 
 
 def excerpt(run: Run, slug: str, shown_s: float) -> pd.DataFrame:
@@ -113,9 +112,9 @@ def _lane_texts(place: Placing, top_in: float, layout: Layout, run: Run, slug: s
     place.text(MARGIN_IN, top_in, name, color=transport.colour, weight="bold", size=10)
     place.text(MARGIN_IN, top_in + 0.21, "\n".join(lines), color=GREY, linespacing=1.3)
     big = {"color": transport.colour, "weight": "bold", "size": 15}
-    place.text(layout.latency_left, top_in, wording.duration(medians_ms(run)[slug]), **big)
-    medians = list(medians_ms(run).values())
-    tied = medians.count(medians_ms(run)[slug]) > 1
+    medians = medians_ms(run)
+    place.text(layout.latency_left, top_in, wording.duration(medians[slug]), **big)
+    tied = list(medians.values()).count(medians[slug]) > 1
     if p95_ms := found.quantiles.get(0.95):
         below = TIED if tied else f"95 % in {wording.duration(p95_ms.value)}"
         place.text(layout.latency_left, top_in + 0.34, below, color=GREY)

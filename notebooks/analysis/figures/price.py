@@ -5,7 +5,6 @@ line the range over repeats, if there are several.
 """
 
 import textwrap
-from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -13,26 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis import headlines, wording
-from notebooks.analysis.figures.marks import (
-    PART_TINT,
-    Legend,
-    bar_rows,
-    legend,
-    legend_in,
-    stacked_bar,
-    transport_name,
-)
-from notebooks.analysis.figures.style import (
-    GREY,
-    INK,
-    MARGIN_IN,
-    Placing,
-    annotate,
-    is_narrow,
-    sheet,
-    tint,
-    width_in,
-)
+from notebooks.analysis.figures.marks import PART_TINT, Legend, bar_rows, legend, legend_in, stacked_bar, transport_name
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, annotate, is_narrow, sheet, tint, width_in
 from notebooks.analysis.prices import MEASURES, Measure, Price, is_uncounted, price, remarks_on
 from notebooks.analysis.runs import Run
 from servers import transports
@@ -66,8 +47,7 @@ def draw(run: Run) -> Figure:
     marks = LEGEND if run.repeats > 1 else {meaning: draw for meaning, draw in LEGEND.items() if meaning != RANGE}
     subtitle = f"Requests, empty answers, bytes and server CPU, from exact counts\n{headlines.evidence(run)}"
     height_in = panels_in + FOOTER_IN + legend_in(marks) + (REMARK_IN if remarked else 0.0)
-    figure, top_in = sheet(height_in, headlines.price_finding(run), subtitle)
-    place = Placing(figure)
+    place, top_in = sheet(height_in, headlines.price_finding(run), subtitle)
     bars_width_in = (width_in() - NAMES_IN - MARGIN_IN) / columns - GAP_IN
     for index, measure in enumerate(MEASURES):
         line, column = divmod(index, columns)
@@ -75,21 +55,16 @@ def draw(run: Run) -> Figure:
         panel_in = top_in + line * (HEADER_IN + rows_in)
         place.text(left_in, panel_in + 0.17, measure.title, weight="bold")
         place.text(left_in, panel_in + 0.34, measure.unit, color=GREY, size=7.5)
-        if column == 0:
-            _names(place, panel_in + HEADER_IN, run, remarked)
+        for row, slug in enumerate(run.slugs if column == 0 else ()):
+            name = run.label_of(slug) + (REMARKED if slug in remarked else "")
+            transport_name(place, panel_in + HEADER_IN + (row + 0.5) * ROW_IN, slug, name, va="center")
         _bars(place.axes(left_in, panel_in + HEADER_IN, bars_width_in, rows_in), run, measure)
     below_in = top_in + panels_in + 0.2
     legend(place, below_in, marks)
     if remarked:
         remark = "\n".join(textwrap.wrap(f"{REMARKED.strip()} {REMARK}", int(14 * width_in())))
         place.text(MARGIN_IN, below_in + legend_in(marks) + 0.05, remark, color=GREY, size=7.5)
-    return figure
-
-
-def _names(place: Placing, bars_in: float, run: Run, remarked: Sequence[str]) -> None:
-    for row, slug in enumerate(run.slugs):
-        name = run.label_of(slug) + (REMARKED if slug in remarked else "")
-        transport_name(place, bars_in + (row + 0.5) * ROW_IN, slug, name, va="center")
+    return place.figure
 
 
 def _bars(axes: Axes, run: Run, measure: Measure) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, is_narrow, sheet, width_in
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, is_narrow, sheet, width_in
 from notebooks.analysis.wire.captures import Capture, WireMessage, wire_messages
 from notebooks.analysis.wire.labels import EVENT_LABELS, NOTHING, PUBLISHING, READER, connections_of, label, request_of
 from servers import transports
@@ -31,9 +31,8 @@ def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
     rows = [list(excerpts.items())[first : first + columns] for first in range(0, len(excerpts), columns)]
     arrows = [max(len(shown) for _, shown in row) for row in rows]
     heights_in = [HEADER_IN + ROW_IN * count for count in arrows]
-    figure, top_in = sheet(0.2 + sum(heights_in) + GAP_IN * len(rows), title, subtitle)
+    place, top_in = sheet(0.2 + sum(heights_in) + GAP_IN * len(rows), title, subtitle)
     diagram_in = (width_in() - MARGIN_IN) / columns - LEFT_IN - MARGIN_IN
-    place = Placing(figure)
     at_in = top_in + 0.2
     for row, count, height_in in zip(rows, arrows, heights_in, strict=True):
         for column, (slug, shown) in enumerate(row):
@@ -43,7 +42,7 @@ def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
             axes = place.axes(left_in, at_in + 0.25, diagram_in, height_in - 0.25)
             _diagram(axes, shown, count, transport)
         at_in += height_in + GAP_IN
-    return figure
+    return place.figure
 
 
 def excerpt(capture: Capture) -> list[WireMessage]:

@@ -10,26 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import (
-    PART_TINT,
-    Legend,
-    bar_rows,
-    legend,
-    legend_in,
-    stacked_bar,
-    transport_name,
-)
-from notebooks.analysis.figures.style import (
-    GREY,
-    INK,
-    MARGIN_IN,
-    Placing,
-    annotate,
-    is_narrow,
-    sheet,
-    tint,
-    width_in,
-)
+from notebooks.analysis.figures.marks import PART_TINT, Legend, bar_rows, legend, legend_in, stacked_bar, transport_name
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, annotate, is_narrow, sheet, tint, width_in
 from notebooks.analysis.shared_store import Cost, SharedStore
 from servers import transports
 
@@ -52,8 +34,7 @@ def draw(measured: SharedStore, title: str, subtitle: str) -> Figure:
     columns = 1 if is_narrow() else len(measured.choices)
     rows_in = ROW_IN * len(measured.slugs)
     panels_in = (HEADER_IN + rows_in) * ceil(len(measured.choices) / columns)
-    figure, top_in = sheet(panels_in + FOOTER_IN + legend_in(LEGEND), title, subtitle)
-    place = Placing(figure)
+    place, top_in = sheet(panels_in + FOOTER_IN + legend_in(LEGEND), title, subtitle)
     found = {choice: [measured.cpu_us(slug, choice) for slug in measured.slugs] for choice in measured.choices}
     longest = max(cost.total.high for costs in found.values() for cost in costs)
     bars_width_in = (width_in() - NAMES_IN - MARGIN_IN) / columns - GAP_IN
@@ -69,7 +50,7 @@ def draw(measured: SharedStore, title: str, subtitle: str) -> Figure:
             transport_name(place, bars_in + (row + 0.5) * ROW_IN, slug, measured.label_of(slug), va="center", size=8)
         _bars(place.axes(left_in, bars_in, bars_width_in, rows_in), measured.slugs, costs, longest)
     legend(place, top_in + panels_in + 0.15, LEGEND)
-    return figure
+    return place.figure
 
 
 def _bars(axes: Axes, slugs: Sequence[str], costs: Sequence[Cost], longest: float) -> None:

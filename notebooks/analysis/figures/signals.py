@@ -49,8 +49,7 @@ def draw(run: Run, signals: Sequence[Signal], title: str, subtitle: str) -> Figu
     groups = {signal: [_row_of(run, slug, signal.kind) for slug in run.slugs] for signal in signals}
     rows = [row for group in groups.values() for row in group]
     names_in, header_in, true_in = (1.7, HEADER_IN + 0.16, 0.5) if is_narrow() else (2.1, HEADER_IN, 0.75)
-    figure, top_in = sheet(header_in * len(groups) + ROW_IN * len(rows) + FOOTER_IN, title, subtitle)
-    place = Placing(figure)
+    place, top_in = sheet(header_in * len(groups) + ROW_IN * len(rows) + FOOTER_IN, title, subtitle)
     at_in = top_in + 0.1
     limits = min(1.0, min(row.p50_ms for row in rows) / 1.4), max(row.p95_ms for row in rows) * 1.4
     place.text(width_in() - MARGIN_IN, at_in, "still true", color=GREY, size=7.5, ha="right")
@@ -68,7 +67,7 @@ def draw(run: Run, signals: Sequence[Signal], title: str, subtitle: str) -> Figu
             _name_and_truth(place, rows_in + index * ROW_IN + 0.02, name, row)
             _row(axes, index, row)
         at_in += header_in + height_in
-    return figure
+    return place.figure
 
 
 def _name_and_truth(place: Placing, at_in: float, name: str, row: SignalRow) -> None:
@@ -86,7 +85,6 @@ def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool
     grid_of_rows(axes)
     axes.tick_params(axis="x", labelbottom=labelled, labelsize=7)
     axes.set_xlabel("time from sent to seen, logarithmic" if labelled else "", size=7.5)
-    axes.spines["bottom"].set_visible(False)
 
 
 def _row(axes: Axes, height: float, row: SignalRow) -> None:

@@ -45,7 +45,7 @@ _width = ContextVar("width", default=WIDTH_IN)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished chart: a notebook shows it, `save` writes it.
+    """A finished chart, which a notebook shows.
 
     finding: its headline, used as alternative text. narrow: draws it for phones.
     """
@@ -53,11 +53,6 @@ class Picture:
     png: bytes = field(repr=False)
     finding: str
     narrow: Callable[[], bytes] = field(repr=False)
-
-    def save(self, path: Path) -> Path:
-        """Write the PNG; return its path."""
-        path.write_bytes(self.png)
-        return path
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, object]]]:
         """Return both forms; only a page of the site knows what to do with the narrow one."""
@@ -107,34 +102,6 @@ def _palette(image: Image.Image) -> Image.Image:
     return palette
 
 
-def sheet(height_in: float, title: str, subtitle: str) -> tuple[Figure, float]:
-    """Return a white figure with its headline, and the distance from its top to the end of the headline, in inches."""
-    share = (width_in() - 2 * MARGIN_IN) / (WIDTH_IN - 2 * MARGIN_IN)
-    title_lines = _balanced(title, int(share * TITLE_CHARACTERS))
-    subtitle_lines = [
-        line for part in subtitle.split("\n") for line in _balanced(part, int(share * SUBTITLE_CHARACTERS))
-    ]
-    title_in = 0.22 * len(title_lines)
-    subtitle_in = 0.165 * len(subtitle_lines)
-    figure = Figure(figsize=(width_in(), height_in + title_in + subtitle_in), facecolor="white")
-    figure.set_label(title)
-    place = Placing(figure)
-    place.text(MARGIN_IN, MARGIN_IN, "\n".join(title_lines), size=11.5, weight="bold", linespacing=1.25)
-    place.text(MARGIN_IN, MARGIN_IN + title_in + 0.06, "\n".join(subtitle_lines), color=GREY, linespacing=1.3)
-    return figure, MARGIN_IN + title_in + 0.06 + subtitle_in
-
-
-def _balanced(text: str, longest: int) -> list[str]:
-    """Wrap text into as few lines as possible, of about equal length; a number and its unit stay on one line."""
-    text = re.sub(r"(?<=\d) (?=(?:ms|s|kB|MB|%)\b|%)", "\N{NO-BREAK SPACE}", text)
-    lines = textwrap.wrap(text, longest)
-    for width in range(len(text) // len(lines), longest):
-        balanced = textwrap.wrap(text, width)
-        if len(balanced) == len(lines):
-            return balanced
-    return lines
-
-
 @dataclass(frozen=True, slots=True)
 class Placing:
     """Places text and axes on a figure; positions are in inches from its top left corner."""
@@ -151,6 +118,33 @@ class Placing:
         width, height = self.figure.get_size_inches()
         bottom_in = height - top_in - height_in
         return self.figure.add_axes((left_in / width, bottom_in / height, width_in / width, height_in / height))
+
+
+def sheet(height_in: float, title: str, subtitle: str) -> tuple[Placing, float]:
+    """Return a white figure with its headline, to place things on, and how far down the headline ends, in inches."""
+    share = (width_in() - 2 * MARGIN_IN) / (WIDTH_IN - 2 * MARGIN_IN)
+    title_lines = _balanced(title, int(share * TITLE_CHARACTERS))
+    subtitle_lines = [
+        line for part in subtitle.split("\n") for line in _balanced(part, int(share * SUBTITLE_CHARACTERS))
+    ]
+    title_in = 0.22 * len(title_lines)
+    subtitle_in = 0.165 * len(subtitle_lines)
+    place = Placing(Figure(figsize=(width_in(), height_in + title_in + subtitle_in), facecolor="white"))
+    place.figure.set_label(title)
+    place.text(MARGIN_IN, MARGIN_IN, "\n".join(title_lines), size=11.5, weight="bold", linespacing=1.25)
+    place.text(MARGIN_IN, MARGIN_IN + title_in + 0.06, "\n".join(subtitle_lines), color=GREY, linespacing=1.3)
+    return place, MARGIN_IN + title_in + 0.06 + subtitle_in
+
+
+def _balanced(text: str, longest: int) -> list[str]:
+    """Wrap text into as few lines as possible, of about equal length; a number and its unit stay on one line."""
+    text = re.sub(r"(?<=\d) (?=(?:ms|s|kB|MB|%)\b|%)", "\N{NO-BREAK SPACE}", text)
+    lines = textwrap.wrap(text, longest)
+    for width in range(len(text) // len(lines), longest):
+        balanced = textwrap.wrap(text, width)
+        if len(balanced) == len(lines):
+            return balanced
+    return lines
 
 
 def tint(colour: ColorType, strength: float) -> tuple[float, float, float]:

@@ -14,18 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from notebooks.analysis.figures.marks import Legend, grid_of_rows, legend, legend_in, transport_name
-from notebooks.analysis.figures.style import (
-    GREY,
-    INK,
-    MARGIN_IN,
-    PALE,
-    RULE,
-    Placing,
-    is_narrow,
-    sheet,
-    tint,
-    width_in,
-)
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, RULE, is_narrow, sheet, tint, width_in
 from notebooks.analysis.serverless import Hosted
 from servers import transports
 from servers.transports import Reads, Transport
@@ -56,8 +45,7 @@ Lane = tuple[str, str]
 
 def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
     """Return the timelines, one below the other, over the same seconds."""
-    figure, top_in = sheet(0.1 + LANE_IN * len(lanes) + FOOTER_IN + legend_in(LEGEND), title, subtitle)
-    place = Placing(figure)
+    place, top_in = sheet(0.1 + LANE_IN * len(lanes) + FOOTER_IN + legend_in(LEGEND), title, subtitle)
     at_in = top_in + 0.1
     axes = place.axes(NAMES_IN, at_in, width_in() - NAMES_IN - 2 * MARGIN_IN, LANE_IN * len(lanes))
     _frame(axes, len(lanes))
@@ -67,7 +55,7 @@ def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Fi
         place.text(MARGIN_IN, name_in + 0.15, host, color=GREY, va="center", size=7)
         _lane(axes, row, hosted, (slug, host))
     legend(place, at_in + LANE_IN * len(lanes) + 0.36, LEGEND)
-    return figure
+    return place.figure
 
 
 def _frame(axes: Axes, lanes: int) -> None:
@@ -77,7 +65,6 @@ def _frame(axes: Axes, lanes: int) -> None:
     axes.set_xticks(seconds, [f"{at} s" for at in seconds])
     grid_of_rows(axes)
     axes.tick_params(axis="x", labelsize=7.5)
-    axes.spines["bottom"].set_visible(False)
     for row in range(1, lanes):
         axes.axhline(row, color=RULE, linewidth=0.6)
 

@@ -6,21 +6,21 @@ to what crossed the wire. Leaves out parts of HTTP/1.1 and RFC 6455 that nobody 
 fragments.
 """
 
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from notebooks.analysis.records import read
-from notebooks.analysis.runs import ROOT
-from results.schema import CAPTURES_FILE
 
-REFERENCE = ROOT / "results" / "reference" / CAPTURES_FILE
 BLANK = b"\r\n\r\n"
 END = b"\r\n"
 SWITCHING = b"HTTP/1.1 101"
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 OPCODES = {0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
 CONTENT = ("body", "event", "payload")
 
@@ -63,7 +63,7 @@ class Capture:
         return tuple(self.up)
 
 
-def captures(path: Path = REFERENCE) -> dict[str, Capture]:
+def captures(path: Path) -> dict[str, Capture]:
     """Read the captures of all transports, by slug; raise BrokenRun when there are none."""
     return {slug: from_pieces(slug, pieces) for slug, pieces in read(path)["transports"].items()}
 
@@ -113,10 +113,8 @@ class WireMessage:
 
 def wire_messages(capture: Capture) -> list[WireMessage]:
     """Return all messages on all connections of a transport, in the order in which they began."""
-    found: list[WireMessage] = []
-    for connection in capture.connections:
-        found += _messages(connection, capture.up[connection], capture.down[connection])
-    return sorted(found, key=lambda message: message.at_s)
+    found = (_messages(connection, up, capture.down[connection]) for connection, up in capture.up.items())
+    return sorted(chain.from_iterable(found), key=lambda message: message.at_s)
 
 
 def _messages(connection: CapturedConnection, up: Stream, down: Stream) -> Iterator[WireMessage]:
@@ -140,7 +138,8 @@ def _http(data: bytes, position: int) -> tuple[str, tuple[Part, ...]]:
         return "chunk", _chunk(data, position, line_end)
     end = data.index(BLANK, position) + len(BLANK)
     head = data[position:end]
-    body = data[end : end + _length(head)]
+    length = LENGTH.search(head)  # none of a body that comes in chunks, which are messages of their own
+    body = data[end : end + int(length[1])] if length else b""
     parts = (*_head(head), Part("body", body)) if body else _head(head)
     return "response" if first.startswith(b"HTTP/1.1") else "request", parts
 
@@ -148,15 +147,6 @@ def _http(data: bytes, position: int) -> tuple[str, tuple[Part, ...]]:
 def _head(head: bytes) -> tuple[Part, ...]:
     first, end, headers = head.partition(END)
     return Part("first line", first + end), Part("headers", headers)
-
-
-def _length(head: bytes) -> int:
-    """Return the length of a body; 0 for one that comes in chunks, which are messages of their own."""
-    for line in head.lower().split(END):
-        name, _, value = line.partition(b":")
-        if name == b"content-length":
-            return int(value)
-    return 0
 
 
 def _chunk(data: bytes, position: int, line_end: int) -> tuple[Part, ...]:

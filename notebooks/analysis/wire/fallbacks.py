@@ -7,7 +7,7 @@ from statistics import median
 
 from notebooks.analysis import wording
 from notebooks.analysis.records import read
-from notebooks.analysis.wire.captures import REFERENCE, Capture, from_pieces, wire_messages
+from notebooks.analysis.wire.captures import Capture, from_pieces, wire_messages
 
 PUBLISHED = b"at_ms"  # in every event that was published, and nowhere else
 
@@ -38,7 +38,7 @@ class PusherJs:
         return len(requests) / published, sum(message.size for message in messages[first:]) / published
 
 
-def pusher_js(path: Path = REFERENCE) -> dict[str, PusherJs]:
+def pusher_js(path: Path) -> dict[str, PusherJs]:
     """Read what was recorded, by the name of the network; raise BrokenRun when it was not."""
     return {
         network: PusherJs(

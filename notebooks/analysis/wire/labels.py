@@ -129,8 +129,8 @@ def empty_poll(capture: Capture) -> Exchange:
 
 
 def _first(capture: Capture, messages: Sequence[WireMessage], wanted: str) -> WireMessage:
-    own = connections_of(READER, messages)
     """Return the reader's first message in the window that has this label and one event at most; raise BrokenRun."""
+    own = connections_of(READER, messages)
     for message in messages:
         is_received = message.connection in own and not message.up and message.at_s >= 0
         if is_received and message.content.count(b"kind") <= 1 and label(message) == wanted:
