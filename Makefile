@@ -74,7 +74,7 @@ test: $(STAMP)test ## Check style, types and the import contracts, then run the 
 drills: $(STAMP)test ## Run what is too long for `make test` (ARGS=kills, fuzz, soak or faults: one drill)
 	@$(PYTHON) -m tests.drills $(ARGS)
 
-outages: $(STAMP)test ## Let each deployment fail in every way while people talk, and report what it cost them
+outages: $(STAMP)test ## Let each deployment fail in several ways while people talk, and report what it cost them
 	@$(PYTHON) -m tests.outages $(ARGS)
 
 bench: $(STAMP)test ## Measure the servers against the least that could do the same job

@@ -71,8 +71,9 @@ wording.Prose(f"{headlines.latency_finding(run)} ({headlines.evidence(run)}).")
 # 9. [Which one, when?](09_which_one_when.ipynb) The decision, an interviewer's questions, and the claims ledger.
 # 10. [What does the link change?](10_the_link.ipynb) TLS, HTTP/2, compression, and polling done well.
 #
-# Your own numbers: the page `explore.html`, which `make site` writes and `make demo` serves, computes all of this from
-# them. Every notebook reads the run that `PUSH_OR_POLL_RUN` names, or else the reference; `make compare` writes a run.
+# Your own numbers: the page `explore.html`, which `make site` writes and `make demo` serves, computes delays, requests,
+# bytes and bills from them. Every notebook reads the reference, or in its place a full run that `PUSH_OR_POLL_RUN`
+# names, with the records that `results/README.md` lists.
 #
 # ## Six exercises
 #

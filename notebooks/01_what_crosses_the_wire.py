@@ -5,7 +5,7 @@
 # spends several times as many bytes on its request line and headers as on the message. On an open connection the same
 # message is its content and a frame header of a few bytes. What follows was recorded: two people talk for ten seconds
 # on each transport, with a browser's headers, and every byte belongs to one labelled part. So that there is something
-# to see in so short a time, clients poll every second here; in all other notebooks they poll every two.
+# to see in so short a time, clients poll every second here; elsewhere they poll every two, unless stated.
 
 # %%
 from notebooks.analysis import wording
@@ -170,6 +170,6 @@ wording.table(rows)
 
 # %% [markdown]
 # While people talk, the radio never sleeps, and the transport makes no difference. In silence the period of the upkeep
-# decides, not the transport: everything that sends more often than every ten seconds keeps the radio on for the whole
+# decides, not the transport: everything that sends every ten seconds or more often keeps the radio on for the whole
 # hour. Our Pusher clients do, since they renew their lease by a heartbeat. A phone app therefore lets the operating
 # system's own push service wake it, and connects only while it is open.

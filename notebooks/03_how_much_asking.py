@@ -2,7 +2,7 @@
 # # How much asking does it take?
 #
 # **Polling costs the same in silence; pushing costs something only when there is news.** A short poller asks as often
-# when nothing happens as when much does, so in an idle crowd nearly every poll is answered with nothing. In a busy room
+# when nothing happens as when much does, so in an idle crowd most polls are answered with nothing. In a busy room
 # hardly any is: one response carries many messages, and the requests per delivered message fall far below those of long
 # polling, which asks again after every response.
 
@@ -45,21 +45,26 @@ picture(curves.draw, panels, title, measure)
 # %% [markdown]
 # ## From a hundred users to a crowd
 #
-# In a crowd a delivery costs the same bytes as among few, and less CPU time: more deliveries share what the server does
-# once for several. A ring marks points of which a repeat is suspect, since the load generator was late.
+# Up to the limit of its transport, a delivery costs the same bytes in a crowd as among few, and no more CPU time: more
+# deliveries share what the server does once for several. A ring marks points of which a repeat is suspect, since the
+# load generator was late. Beyond its limit ([notebook 07](07_what_breaks_first.ipynb)) a server answers a long poll
+# with several messages at once, so there a delivery costs fewer bytes.
 
 # %%
 crowds = {float(run.cells["users"].max()): run for run in points(folder, "steps").values()}
 panels = comparisons.price_panels(crowds, "users, half a message a second each")
-title = "In a crowd each delivery costs the same bytes, and no more CPU time"
+title = "Up to the limit, a delivery costs the same bytes in a crowd, and no more CPU time"
 picture(curves.draw, panels, title, measure)
 
 # %%
-for in_bytes, in_cpu in zip(*(panel.curves for panel in panels), strict=True):
-    (few_bytes, *_, many_bytes), (few_us, *_, many_us) = (
-        [point.value for point in curve.points] for curve in (in_bytes, in_cpu)
+from notebooks.analysis.knees import knees
+
+for knee, in_bytes, in_cpu in zip(knees(folder), *(panel.curves for panel in panels), strict=True):
+    many = in_cpu.x.index(knee.most_users)
+    (few_bytes, many_bytes), (few_us, many_us) = (
+        (curve.points[0].value, curve.points[many].value) for curve in (in_bytes, in_cpu)
     )
-    print(f"{in_cpu.name}: {few_us:,.0f} us of CPU with {in_cpu.x[0]:g} users, {many_us:,.0f} with {in_cpu.x[-1]:g}")
+    print(f"{knee.label}: {few_us:,.0f} us of CPU with {in_cpu.x[0]:g} users, {many_us:,.0f} with {knee.most_users:g}")
     assert abs(many_bytes / few_bytes - 1) < 0.05
     assert many_us < 1.05 * few_us
 
@@ -82,9 +87,9 @@ for expected, found, theory_percent in zip(x, measured, predicted, strict=True):
 # In a busy room one response of a poll carries all messages of its interval. A long poll is answered for each message
 # and asked again after each, and the API publishes each message by a request to the push service. So in every repeat
 # short polling takes less of the server's CPU than these two. In most repeats it takes more than a WebSocket, which
-# needs no requests; and it is always later. Requests are those of clients: sends, reads and heartbeats. The API's
-# requests to the push service are not among them; their bytes have a column of their own, and their CPU time is
-# included. In parentheses: the lowest and the highest repeat, which enclose the true median in 3 of 4 cases.
+# needs no requests; and its messages are seen later. Requests are those of clients: sends, reads and heartbeats. The
+# API's requests to the push service are not among them; their bytes have a column of their own, and their CPU time is
+# included. In parentheses: the lowest and the highest repeat, which enclose the true median in 15 of 16 cases.
 
 # %%
 requests = {slug: comparisons.paid(busy, slug, REQUESTS).value for slug in busy.slugs}
@@ -92,5 +97,6 @@ times = {slug: comparisons.cpu_ratio(busy, slug, "short_polling") for slug in bu
 for slug in busy.slugs:
     cpu = wording.with_limits(times[slug], "{:.2f}".format)
     print(f"{busy.label_of(slug)}: {requests[slug]:.2f} requests per delivery, {cpu} times short polling's CPU time")
+assert busy.repeats == 5
 assert requests["short_polling"] < requests["long_polling"] / 3
 assert times["raw_websocket"].value < 1 < min(times["long_polling"].low, times["pusher_adapter"].low)

@@ -56,6 +56,7 @@ print(f"{unread.value:.0f} % was never seen, since its reader had left")
 assert 0.3 < late.value / 1000 / interval_s < 0.6
 assert share.value < 90
 assert unread.value > 0
+assert all(comparisons.still_true(run, slug, "receipt").value > 95 for slug in run.slugs)
 
 # %% [markdown]
 # Receipts are nearly always true by every transport: a receipt says how far somebody has read, and only their next

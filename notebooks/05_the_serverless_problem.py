@@ -3,9 +3,10 @@
 #
 # **It cuts long connections and charges for waiting; it loses no message.** Short polling and the Pusher adapter work
 # on every host that we modelled. They need two to seven seconds of function time per user and hour. Long polling and
-# event streams are degraded on the classic hosts: nearly the whole hour is billed, and where the limit is short they
-# are cut again and again. On the host of 2026 several calls share an instance, so waiting is cheap: long polling works;
-# streams and WebSockets are cut every five minutes. A raw WebSocket fails on the classic hosts, which refuse upgrades.
+# event streams are degraded on the classic hosts: most of the hour is billed, and where the limit is short they are cut
+# again and again. On the host of 2026 several calls share an instance, so waiting is cheap: long polling works; streams
+# and WebSockets are by theory cut every five minutes. A raw WebSocket fails on the classic hosts, which refuse
+# upgrades.
 
 # %%
 from notebooks.analysis import wording
@@ -35,7 +36,7 @@ wording.Prose(f"{hosted.circumstances} {hosted.evidence}.")
 # within an hour; if a user who is connected is shown as offline; if a request is refused because no instance is free
 # (429); or if half of each user's hour or more is billed. Otherwise it *works*. What counts is what the host bills: on
 # the classic hosts each call, on that of 2026 an instance, which several calls share. Short polling works on every
-# host; what waits is billed or cut; a WebSocket fails on the classic hosts:
+# host; on the classic hosts what waits is billed, and a WebSocket fails:
 
 # %%
 rows = {}
@@ -62,7 +63,8 @@ print(", ".join(f"{outcomes.count(outcome)} of {len(outcomes)}: {outcome}" for o
 
 # %% [markdown]
 # How many calls share an instance decides whether waiting is billed, and no vendor publishes it. The verdicts above are
-# for four. If instances are full, a user who waits for an hour is billed 3,600 s divided by that number:
+# for one on the classic hosts, and for four on that of 2026. If instances are full, a user who waits for an hour is
+# billed 3,600 s divided by that number:
 
 # %%
 at_once = {slug: {n: row.billed_s for n, row in hosted.by_concurrency(slug, FLUID).items()} for slug in held}
@@ -91,10 +93,10 @@ wording.table(rows)
 #
 # ## The life of one connection
 #
-# What the connection of the first of the eight did where ten seconds are the limit. "I'm shutting down in 10 seconds",
-# says the source document's host, and it does. (A long poll that is answered begins its ten seconds again with the next
-# request; so its row can look uncut for longer.) What comes after depends on the client: these resume from a cursor, so
-# the messages of the gap arrive late, but they arrive.
+# The chart shows the connection of the first of the eight users, on hosts whose limit is ten seconds. "I'm shutting
+# down in 10 seconds", says the source document's host, and it does. (A long poll that is answered begins its ten
+# seconds again with the next request; so its row can look uncut for longer.) What comes after depends on the client:
+# these resume from a cursor, so the messages of the gap arrive late, but they arrive.
 
 # %%
 lanes = [(slug, HOBBY) for slug in hosted.slugs] + [("raw_websocket", SHORT)]
@@ -118,10 +120,10 @@ picture(timeline.draw, hosted, lanes, title, f"{measure}\n{hosted.evidence}")
 # other. So long polling takes longest until everybody is back. In a data centre the instances would not wait for each
 # other.
 #
-# On the host of 2026 others are connected to the same instance. So it survives the cut, and announces that the user has
-# left; most return within a second. On the classic hosts nothing announces it. The lease is longer than the gap, so the
-# user seems to be online all the time.
-# So few messages to eight people are too few for a p99. So the table has the median only.
+# On the host of 2026 others are connected to the same instance. So it survives the cut. It announces that a user of a
+# WebSocket or an event stream has left, and most of these return within a second. On the classic hosts nothing
+# announces it. The lease is longer than the gap, so the user seems to be online all the time. There are too few
+# messages for a p99, so the table has the median only.
 
 # %%
 rows = {}
@@ -143,9 +145,9 @@ wording.table(rows)
 # %% [markdown]
 # ## What waiting costs
 #
-# A function is in use from its call to its end, whether it computes or waits. So theory is short: who holds a request
-# or a connection uses 3,600 s of function in each hour. A poller uses the number of its requests times the duration of
-# one, and so does a client that only renews its presence lease while somebody else's server waits.
+# A function is in use from its call to its end, whether it computes or waits. So the theory is simple: whoever holds a
+# request or a connection uses 3,600 s of function in each hour. A poller uses the number of its requests times the
+# duration of one, and so does a client that only renews its presence lease while somebody else's server waits.
 
 # %%
 alive = [
@@ -173,10 +175,10 @@ rows = {
 wording.table(rows)
 
 # %% [markdown]
-# The last column shows why today's host is cheaper. Its unit is the gigabyte-second (GB s): the memory of an instance
-# times the seconds that are billed. An instance is billed for as long as a call is open in it, and here up to four
-# calls share one: eight users waited in two or three instances. Each has twice the memory. So half of the
-# gigabyte-seconds remain, or three quarters where each request may reach another instance.
+# The last column shows why waiting is billed less on the host of 2026. Its unit is the gigabyte-second (GB s): the
+# memory of an instance times the seconds that are billed. An instance is billed for as long as a call is open in it,
+# and here up to four calls share one: eight users waited in two or three instances. Each has twice the memory. So half
+# of the gigabyte-seconds remain, or three quarters where each request may reach another instance.
 #
 # ## What stops between requests
 #
@@ -184,7 +186,7 @@ wording.table(rows)
 # then happen hours too late, or never, if the instance has been replaced. Each of these is a test in
 # `tests/servers/deploy/`, on real processes:
 #
-# - **A background task does not run.** Of 50 runs that are due while nobody asks, fewer than 10 happen:
+# - **A background task does not run.** While nobody asks, 50 runs are due, and the process uses no CPU time:
 #   `test_serverless_host.py::test_a_background_task_does_not_run_between_requests`.
 # - **Presence does not expire by itself.** Nobody goes offline while nobody asks; the next request has to check:
 #   `test_serverless_transports.py::test_nobody_goes_offline_while_nobody_asks`.

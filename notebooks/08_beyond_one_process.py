@@ -1,10 +1,11 @@
 # %% [markdown]
 # # What does a second process cost?
 #
-# **CPU time: a store that can be shared costs about half as much again, and a second process 41 % more on top. Latency:
-# no difference that we can measure.** A message that must go from one process to another arrives as soon as any other,
-# within the load generator's error. No speed-up is claimed: here everything that serves shares one core, so this shows
-# the price of a second process, not its use. All figures are medians over three repeats; ratios are taken within each.
+# **CPU time: a store that can be shared costs about half as much again, and a second process 41 % more on top. The way
+# from one process to the other adds no latency that we can measure.** A message that must take it arrives as soon as
+# any other, within the load generator's error. No speed-up is claimed: here everything that serves shares one core, so
+# this shows the price of a second process, not its use. All figures are medians over three repeats; ratios are taken
+# within each.
 
 # %%
 from notebooks.analysis import wording
@@ -73,7 +74,7 @@ assert max(map(abs, pushed)) < resolution_ms
 for store in SHARED:
     polled = shared_store.cross_process_ms("short_polling", store).difference
     assert polled.low < 0 < polled.high
-wording.Prose(f"By another process the latency is **{wording.difference(max(pushed), resolution_ms)}**.")
+wording.Prose(f"Through another process the latency is **{wording.difference(max(pushed), resolution_ms)}**.")
 
 # %%
 rows = {}
@@ -120,7 +121,7 @@ wording.table(rows)
 # The p99 grew during this soak, for one transport to fifteen times as much. We have not found the cause, so this p99 is
 # no result. Other programs used both cores at the same time, more in the last quarter than in the first, and the drill
 # counts all messages again and again; either may be the cause. Memory and losses do not depend on the speed of the
-# machine. The number of open descriptors varies by one or two from sample to sample, and does not grow.
+# machine. The number of open descriptors varies by up to three from sample to sample, without a trend.
 
 # %%
 drills = load_drills(chosen_folder())

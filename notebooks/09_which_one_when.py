@@ -28,14 +28,14 @@ decision_table(run)
 #
 # **What happens behind a load balancer?** A poll may be answered by any server that reads the same log. An open
 # connection stays where it was opened, so each server must learn of what the others committed. Every client here
-# resumes by its cursor wherever it lands, as the restart in [notebook 07](07_what_breaks_first.ipynb) shows; what the
-# hop between processes costs is in [notebook 08](08_beyond_one_process.ipynb).
+# resumes by its cursor, as the restart in [notebook 07](07_what_breaks_first.ipynb) shows for one server; what the hop
+# between processes costs is in [notebook 08](08_beyond_one_process.ipynb).
 #
 # **How do you scale WebSockets to a million users?** With a shared log behind many servers. What one core holds is in
 # [notebook 07](07_what_breaks_first.ipynb), for most transports as a lower bound. What a second core or machine adds is
 # not measured, and a million is beyond what one machine can show.
 #
-# **What do you lose on reconnect?** With a cursor, nothing: a hundred connections broke in the restart of
+# **What do you lose on reconnect?** With a cursor, nothing: all held connections broke in the restart of
 # [notebook 07](07_what_breaks_first.ipynb), and every message came exactly once. Without one, you lose all that
 # is sent until your client is back.
 #
@@ -45,7 +45,7 @@ decision_table(run)
 # open; the terminal chat gives up after 60 s, and prints "not sent". That does not prove that nobody has it: the
 # acknowledgement may have been lost, not the message.
 #
-# **Does HTTPS or HTTP/2 change the answer?** Not the order. HTTP/2 compresses the headers of polls, which saves a third
+# **Does HTTPS or HTTP/2 change the answer?** Not who waits. HTTP/2 compresses the headers of polls, which saves a third
 # to half of the bytes ([notebook 10](10_the_link.ipynb)), and removes the limit of six connections to an origin. A push
 # still needs no request ([notebook 01](01_what_crosses_the_wire.ipynb)).
 #
@@ -69,8 +69,8 @@ decision_table(run)
 # machine. Others are true by construction: we wrote both programs, so no other result was possible, and the result
 # proves nothing. They are counted separately, in a second table. The column "known" says where a figure comes from:
 # measured or counted here, modelled, stated as we built it, or from the vendor's own text (first hand) or a quotation
-# of it (second hand). In parentheses are the lowest and the highest of the repeats; of five repeats they enclose the
-# true median in 15 of 16 cases, of three in 3 of 4.
+# of it (second hand), or that there is no source. In parentheses are the lowest and the highest of the repeats; of five
+# repeats they enclose the true median in 15 of 16 cases, of three in 3 of 4.
 
 # %%
 claims = ledger.table(chosen_folder())

@@ -7,9 +7,9 @@
 # too: back-off saves requests, but messages are seen later; jitter keeps clients from asking in the same moment;
 # conditional requests hardly save anything.
 #
-# What is read here was measured on a **busy machine**, in short windows. Requests and bytes are exact counts, so claims
-# rest on them. The only latency that is shown is a poller's wait, which takes seconds. CPU time is shown, and compared
-# only between transports of one repeat. The final measurement replaces these runs.
+# What is read here was measured on a **busy machine**, in short windows. Requests and bytes are exact counts, so
+# conclusions rest on them. The only latency that is shown is a poller's wait, which takes seconds. CPU time is shown,
+# and compared only between transports of one repeat. The final measurement replaces these runs.
 
 # %%
 from notebooks.analysis import comparisons, link, wording
@@ -75,10 +75,10 @@ wording.Prose(
 # %% [markdown]
 # ## nginx before the server
 #
-# TLS and HTTP/2 usually end in a proxy. nginx packs the headers of its responses with HPACK's table and code, which
-# the experimental HTTP/2 of uvicorn does not, so a little less comes down. Behind nginx everything is HTTP/1.1. Its CPU
-# time has a column of its own (`proxy_cpu_s`). The Pusher adapter is left out: its clients read at the push service,
-# which has an address of its own, so nginx stands before its API only.
+# TLS and HTTP/2 usually end in a proxy. nginx compresses the headers of its responses with HPACK's dynamic table and
+# Huffman code, which the experimental HTTP/2 of uvicorn does not, so responses are a little smaller. Behind nginx
+# everything is HTTP/1.1. Its CPU time has a column of its own (`proxy_cpu_s`). The Pusher adapter is left out: its
+# clients read at the push service, which has an address of its own, so nginx stands before its API only.
 
 # %%
 ends = link.points_of("proxy")
@@ -89,7 +89,7 @@ print("Bytes on the wire for each message delivered, both ways:")
 link.by_transport(ends, link.bytes_each)
 
 # %%
-print("CPU time of nginx for each message delivered, in µs, beside which the server has its own:")
+print("CPU time of nginx for each message delivered, in µs, in addition to the server's own:")
 link.by_transport(ends, lambda run, slug: 1e6 * link.ratio(run, slug, "proxy_cpu_s"))
 
 # %% [markdown]
@@ -127,7 +127,7 @@ print(", ".join(f"{long.label_of(slug)}: {more:,.0f} kB more for each user" for 
 # 9110 section 13.1.2): the response to a poll that would be empty is 304, without a body. The request, which is most of
 # a poll, gets longer. **Back-off**: the pause doubles while nothing comes, from 2 s to 8 s, and news resets it.
 # **Jitter**: each pause is half as long to one and a half times as long. In the last two columns all users begin in the
-# same moment. The windows are short, so requests differ from theory by chance, but by less than three standard errors.
+# same moment. The windows are short: requests differ from theory by less than three standard errors, and waits by more.
 
 # %%
 ways = link.points_of("better_polling")

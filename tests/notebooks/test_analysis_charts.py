@@ -98,8 +98,8 @@ def test_the_evidence_counts_what_was_left_out_and_names_the_deployment(tmp_path
 
 
 def test_a_number_and_its_unit_stay_on_one_line_of_a_caption() -> None:
-    figure, _ = sheet(1.0, "Title", f"{'word ' * 20}at 100 ms: and {'more ' * 20}of 50 % in 3 s")
-    lines = figure.texts[1].get_text().replace("\N{NO-BREAK SPACE}", "_").split("\n")
+    place, _ = sheet(1.0, "Title", f"{'word ' * 20}at 100 ms: and {'more ' * 20}of 50 % in 3 s")
+    lines = place.figure.texts[1].get_text().replace("\N{NO-BREAK SPACE}", "_").split("\n")
     assert len(lines) > 1 and {"100_ms:", "50_%", "3_s"} <= {word for line in lines for word in line.split()}
 
 
@@ -118,9 +118,6 @@ def test_a_price_that_differs_from_theory_is_marked(tmp_path: Path, monkeypatch:
     assert {"Long polling *", "Raw WebSocket", f"* {price.REMARK}"} <= set(texts)
 
 
-ROOMS, USERS = Growth("rooms", "us of CPU"), Growth("users", "KiB of memory")
-
-
 @pytest.mark.parametrize(
     ("largest", "expected"),
     [
@@ -131,8 +128,8 @@ ROOMS, USERS = Growth("rooms", "us of CPU"), Growth("users", "KiB of memory")
 def test_the_headline_says_which_cost_grows_most(tmp_path: Path, largest: float, expected: str) -> None:
     findings = [
         BenchFinding("another", "KiB", []),
-        *(ROOMS.finding(size, value) for size, value in ((10, 10.0), (1000, largest))),
-        *(USERS.finding(size, 5.0) for size in (10, 1000)),
+        *(Growth("rooms", "us of CPU").finding(size, value) for size, value in ((10, 10.0), (1000, largest))),
+        *(Growth("users", "KiB of memory").finding(size, 5.0) for size in (10, 1000)),
     ]
     bench = tmp_path / "bench.json"
     bench.write_text(json.dumps({"findings": [asdict(each) for each in findings]}))

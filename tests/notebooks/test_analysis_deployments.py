@@ -1,12 +1,9 @@
 """The deployments compared: what a managed service adds and counts, outages in a table, and the chart of the bills."""
 
 import re
-from collections.abc import Callable
-from functools import partial
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from notebooks.analysis.deployments import managed, reports, side_by_side
 from notebooks.analysis.deployments.monthly_bills import FreeEnd, curve, free_end
@@ -22,7 +19,6 @@ MEASURED = measured_in(REFERENCE)
 PRICES = load_prices()
 OUTAGES = reports.outages(REFERENCE)
 MOST = 100_000
-PNG = b"\x89PNG"
 PNG_BYTES_MAX = 40_000
 ODD_ACTIVITIES = {
     "a usual chat": (Activity(1), MOST, False),
@@ -33,21 +29,13 @@ ODD_ACTIVITIES = {
 }
 
 
-def drawn_bills(activity: Activity, most: int, commercial: bool) -> Figure:
-    bought = [
-        curve(name, each, most) for name, each in bills(activity, MEASURED, PRICES, commercial=commercial).items()
-    ]
+@pytest.mark.parametrize(("activity", "most", "commercial"), ODD_ACTIVITIES.values(), ids=ODD_ACTIVITIES)
+def test_bills_draw_for_odd_activities_and_stay_small(activity: Activity, most: int, commercial: bool) -> None:
+    priced = bills(activity, MEASURED, PRICES, commercial=commercial)
+    bought = [curve(name, each, most) for name, each in priced.items()]
     panel = curves.Panel("US dollars a month", "users", bought, "${:,.0f}".format, log_x=True, linear_y=10)
-    return curves.draw([panel], "A title", "A measure")
-
-
-CHARTS = {name: partial(drawn_bills, *odd) for name, odd in ODD_ACTIVITIES.items()}
-
-
-@pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
-def test_bills_draw_for_odd_activities_and_stay_small(draw: Callable[[], Figure]) -> None:
-    png = picture(draw).png
-    assert png.startswith(PNG)
+    png = picture(curves.draw, [panel], "A title", "A measure").png
+    assert png.startswith(b"\x89PNG")
     assert len(png) < PNG_BYTES_MAX
 
 

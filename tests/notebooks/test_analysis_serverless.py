@@ -1,6 +1,5 @@
 """The analysis of hosted.json: the rule that judges a transport on a host, the theory, and the claims."""
 
-import ast
 import re
 from math import isnan
 from pathlib import Path
@@ -137,5 +136,4 @@ def test_every_test_that_the_notebook_points_to_exists() -> None:
     pointed = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
     assert len(pointed) >= 5
     for name, test in pointed:
-        tree = ast.parse((ROOT / "tests" / "servers" / "deploy" / name).read_text(encoding="utf-8"))
-        assert test in {getattr(node, "name", "") for node in ast.walk(tree)}
+        assert f"def {test}(" in (ROOT / "tests" / "servers" / "deploy" / name).read_text(encoding="utf-8")

@@ -17,11 +17,6 @@ CELL_LINES_MAX = 15
 each_notebook = pytest.mark.parametrize("source", sources(), ids=lambda path: path.stem)
 
 
-def committed(source: Path) -> NotebookNode:
-    twin: NotebookNode = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
-    return twin
-
-
 def text_of(notebook: NotebookNode) -> list[tuple[str, str]]:
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
 
@@ -46,7 +41,7 @@ def test_a_notebook_runs_and_its_assertions_hold(source: Path, kernel: KernelMan
 
 @each_notebook
 def test_a_committed_notebook_is_its_script_executed(source: Path) -> None:
-    notebook = committed(source)
+    notebook: NotebookNode = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
     assert text_of(notebook) == text_of(read(source)), "run `python -m notebooks.execute`"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from math import exp, inf
+from math import ceil, exp, inf
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ ACTIVITIES = st.builds(
     open_hours=st.floats(8, 24),
     peak=st.floats(1, 5),
 )
-each_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_unknown_deployments_and_services_are_refused() -> None:
         bill("single-server", Activity(1), MEASURED, PRICES, host="heroku")
 
 
-@each_deployment
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @given(activity=ACTIVITIES, more=st.integers(0, 1000))
 def test_no_bill_falls_with_users_or_commercial_use_and_every_cost_names_its_limit(
     deployment: str, activity: Activity, more: int
@@ -110,11 +109,13 @@ def test_a_larger_room_costs_messages_of_the_push_service_and_no_egress_of_ours(
     assert large["pusher"] == {"messages_per_day": 300 * 2 * 20 * (1 + 100), "connections": 300 * 2 / 12 * 2}
 
 
-def test_a_server_that_scales_out_has_the_memory_of_two_processes() -> None:
+def test_a_server_that_scales_out_has_the_memory_of_as_many_processes_as_it_fills() -> None:
     rates = MEASURED["raw_websocket"]
     activity = Activity(60_000, events_per_hour=200)
-    one, two = (own_server(rates, activity, PRICES.assumptions, scales_out=each)["memory_gb"] for each in (False, True))
-    assert two - one == pytest.approx(rates.process_bytes / 1e9)
+    one, several = (own_server(rates, activity, PRICES.assumptions, scales_out=each) for each in (False, True))
+    processes = ceil(one["cores"])
+    assert processes > 1
+    assert several["memory_gb"] - one["memory_gb"] == pytest.approx((processes - 1) * rates.process_bytes / 1e9)
 
 
 @pytest.mark.parametrize("open_hours", [2.0, 24.0])
@@ -135,20 +136,15 @@ def test_a_server_can_be_priced_at_another_host(host: str, usd: int) -> None:
     assert bill("single-server", Activity(100), MEASURED, PRICES, host=host).usd == usd
 
 
-def flat(usd: float) -> Bill:
-    return Bill((BillItem("shop", "any", usd),))
-
-
 @pytest.mark.parametrize("free", [0, 43, MOST])
 def test_free_ends_exactly_where_a_price_begins(free: int) -> None:
-    assert last_free(lambda users: flat(0 if users <= free else 20), MOST) == free
+    assert last_free(lambda users: Bill((BillItem("shop", "any", 0 if users <= free else 20),)), MOST) == free
 
 
 def plan(name: str, usd: float, **fields: Any) -> PricePlan:
     return PricePlan(name, usd, dated="2026", source="https://example.com", known="assumed", **fields)
 
 
-KNOWN = ("first hand", "second hand", "assumed")
 SHOP = Service(
     "shop",
     [
@@ -188,13 +184,12 @@ def test_usage_that_is_missing_or_no_amount_is_refused(usage: Mapping[str, float
 
 
 def test_every_price_has_its_date_and_its_source() -> None:
-    prices = load_prices()
-    for each in (plan for service in prices.services.values() for plan in service.plans):
+    for each in (plan for service in PRICES.services.values() for plan in service.plans):
         assert each.source.startswith("https://"), each
         assert re.fullmatch(r"20\d\d(-\d\d){0,2}", each.dated), each
-        assert each.known in KNOWN, each
+        assert each.known in ("first hand", "second hand", "assumed"), each
         assert int(each.dated[:4]) <= date.today().year
-    pusher = prices.service("pusher").plans
+    pusher = PRICES.service("pusher").plans
     assert {plan.known for plan in pusher} == {"second hand"}, "the ladder is from a list that is not the vendor's own"
 
 
@@ -209,13 +204,6 @@ RATES = st.one_of(st.just(0.0), st.floats(1e-7, 10))
 CELLS_OF_REFERENCE = pd.read_csv(REFERENCE / CELLS_FILE)
 
 
-def write_run(folder: Path, loads: tuple[str, ...], cells: dict[str, str]) -> None:
-    """Write one cell of each load by raw WebSocket; `cells` are the fields that are not 1 in all of them."""
-    cell = dict.fromkeys((column.name for column in CELLS), "1") | {"transport": "raw_websocket", "verdict": "valid"}
-    rows = pd.DataFrame([cell | {"scenario": load} | cells for load in loads])
-    rows.to_csv(folder / CELLS_FILE, index=False)
-
-
 @pytest.mark.parametrize(
     ("loads", "cells", "expected"),
     [
@@ -226,7 +214,10 @@ def write_run(folder: Path, loads: tuple[str, ...], cells: dict[str, str]) -> No
     ],
 )
 def test_an_unfit_run_is_refused(tmp_path: Path, loads: tuple[str, ...], cells: dict[str, str], expected: str) -> None:
-    write_run(tmp_path, loads, cells)
+    """The run has one cell of each load, in which every field is 1 unless said."""
+    cell = dict.fromkeys((column.name for column in CELLS), "1") | {"transport": "raw_websocket", "verdict": "valid"}
+    rows = pd.DataFrame([cell | {"scenario": load} | cells for load in loads])
+    rows.to_csv(tmp_path / CELLS_FILE, index=False)
     with pytest.raises(ValueError, match=expected):
         rates(tmp_path, "raw_websocket")
 
@@ -252,16 +243,16 @@ def test_the_references_rates_of_requests_are_those_of_theory() -> None:
 
 
 @pytest.mark.parametrize("slug", CELLS_OF_REFERENCE["transport"].unique())
-def test_rates_fit_every_load_of_the_reference_and_overestimate_cpu_with_the_most_users(slug: str) -> None:
+def test_rates_fit_every_load_of_the_reference_and_cpu_with_the_most_users_is_at_most_a_tenth_more(slug: str) -> None:
     found = rates(REFERENCE, slug)
     assert found.requests.error < 0.05
     assert found.cpu_s.error < 0.35
-    assert found.users_max >= 800
+    assert found.users_max >= 400
     cells = CELLS_OF_REFERENCE[CELLS_OF_REFERENCE["transport"] == slug]
     largest = cells[(cells["verdict"] != "void") & (cells["users"] == found.users_max)]
     for row in largest.to_dict("records"):
         predicted = found.cpu_s.of(Causes(row["events"], row["delivered"], row["users"] * row["measured_s"]))
-        assert row["api_cpu_s"] < predicted < 4 * row["api_cpu_s"]
+        assert 0.9 * row["api_cpu_s"] < predicted < 4 * row["api_cpu_s"]
 
 
 def test_pusher_counts_a_publish_and_every_delivery() -> None:
@@ -277,7 +268,7 @@ def test_pusher_counts_a_publish_and_every_delivery() -> None:
 def test_a_connection_is_held_while_its_user_is_online_and_a_poll_is_not(slug: str, is_held: bool) -> None:
     online_s = 60 * 2 * 3600 * 30
     activity = Activity(60, hours_per_day=2, open_hours=12)
-    seconds = function_seconds(rates(REFERENCE, slug), activity, load_prices().assumptions)
+    seconds = function_seconds(rates(REFERENCE, slug), activity, PRICES.assumptions)
     assert (seconds.held > online_s) is is_held
     assert seconds.active < seconds.held
 

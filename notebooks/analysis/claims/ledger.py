@@ -34,7 +34,7 @@ def _claims() -> Iterator[Claim]:
                 row.update(judged, observe=None if "figure" in judged else functions[test])
             else:
                 row["because"] = f"{row.pop('untestable')} Source: {row.pop('source')}."
-                row.setdefault("known", "nobody says")
+                row.setdefault("known", "no source")
             yield Claim(section["heading"], **row)
 
 
@@ -85,7 +85,7 @@ def totals(claims: pd.DataFrame) -> str:
     constructed = is_constructed(claims)
     counts = claims.loc[~constructed, "verdict"].value_counts()
     tested = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return f"{len(claims)} claims. {sum(counts)} could come out either way: {tested}. {constructed.sum()} could not."
+    return f"{len(claims)} claims. {sum(counts)} do not follow from how we built it: {tested}. {constructed.sum()} do."
 
 
 def markdown(claims: pd.DataFrame) -> str:
