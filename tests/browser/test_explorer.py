@@ -147,7 +147,7 @@ def test_a_measured_load_shows_what_was_measured_and_a_figure_that_has_the_focus
             expect(opened.locator(f"#{slug}-{name}")).to_have_class("measured")
     opened.locator("#long_polling-requests").focus()
     expect(opened.locator("#why")).to_contain_text(
-        re.compile(r"measured: the load “busy”, 3 repeats: .* to .*; the formula says")
+        re.compile(r"measured: the load “busy”, 5 repeats: .* to .*; the formula says")
     )
 
 
