@@ -38,7 +38,7 @@ picture(price.draw, talk)
 
 # %%
 title = "The fewer messages there are, the more each costs by polling"
-measure = "Medians and the range of the repeats; ringed where a repeat is suspect, since the generator was late"
+measure = "Medians and the range of the repeats; ringed where a repeat is suspect, mostly since the machine was slow"
 panels = comparisons.price_panels(runs, "messages delivered to one client, per second")
 picture(curves.draw, panels, title, measure)
 
@@ -46,9 +46,9 @@ picture(curves.draw, panels, title, measure)
 # ## From a hundred users to a crowd
 #
 # Up to the limit of its transport, a delivery costs the same bytes in a crowd as among few, and no more CPU time: more
-# deliveries share what the server does once for several. A ring marks points of which a repeat is suspect, since the
-# load generator was late. Beyond its limit ([notebook 07](07_what_breaks_first.ipynb)) a server answers a long poll
-# with several messages at once, so there a delivery costs fewer bytes.
+# deliveries share what the server does once for several. A ring marks points of which a repeat is suspect: the machine
+# was slow, or the load generator late. Beyond its limit ([notebook 07](07_what_breaks_first.ipynb)) a server answers a
+# long poll with several messages at once, so there a delivery costs fewer bytes.
 
 # %%
 crowds = {float(run.cells["users"].max()): run for run in points(folder, "steps").values()}
