@@ -21,14 +21,18 @@ from tests.support.breaking_proxy import Act, BreakingProxy, breaking
 from tests.support.chat_harness import ChatHarness, events, serving
 from tests.support.deployments import LEAVES_A_SOCKET
 
-pytestmark = [pytest.mark.process, pytest.mark.usefixtures("certificates"), pytest.mark.xdist_group("measuring")]
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.usefixtures("certificates"),
+    pytest.mark.xdist_group("measuring"),
+    LEAVES_A_SOCKET,
+]
 
 LOAD = Workload(
     users=4, room_size=2, rate_per_s=4.0, measured_s=2.0, poll_interval_s=0.25, link=H2, connections_break=1
 )
 
 
-@LEAVES_A_SOCKET
 @pytest.mark.parametrize("act", ["reset", "goaway", "flood"])
 @pytest.mark.parametrize("slug", ["short_polling", "long_polling", "server_sent_events"])
 async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, act: Act) -> None:

@@ -73,7 +73,7 @@ class Deployed:
 
 
 LEAVES_A_SOCKET = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""When a TLS handshake times out or is cancelled, httpcore 1.0.9 leaves the socket to the garbage collector."""
+"""If a connection is cancelled while it opens, httpcore 1.0.9 may leave the socket to the garbage collector."""
 
 AnyDeployment = Processes | Deployed
 TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (
