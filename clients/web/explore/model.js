@@ -81,7 +81,7 @@ function figuresOf(row) {
     p50: delayFigure(row, 0.5, coresOf(row)),
     ...decidingOf(row),
     typing: figure(stillTrue(row), THEORY, () => {
-      return `a notice is true for ${constants.settings.typing_s} s; ${delayWords(row, 0.95)}`;
+      return `a notice is true for ${constants.settings.typing_s} s, if no message ends it sooner; ${delayWords(row, 0.95)}`;
     }),
     requests: figure(requests, THEORY, () => `${whole(commands)} commands + ${asked(busy, quiet)}`),
     empty: figure(waitS && emptyShare(load, waitS, busy, quiet), THEORY, () => {
