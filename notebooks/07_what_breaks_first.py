@@ -40,11 +40,11 @@ measure = (
 picture(curves.draw, panels, title, measure)
 
 # %% [markdown]
-# Every cell of this run that is void or suspect, or was not measured, with its cause. A load generator that lags by
-# more than 5 ms at p99 makes a cell suspect, and by more than 20 ms void. A sender that falls far behind its schedule
-# makes it void, too. All void cells belong to this growing load: they show the limit of a transport or of the
-# generator, and give no latency. A cell is also suspect if the machine was slow, or if some users had not both sent and
-# received when the window opened, as by short polling where people come and go.
+# How many cells of this run are void or suspect, or were not measured, and why; N stands for a number, and `cells.csv`
+# names each. A load generator that lags by more than 5 ms at p99 makes a cell suspect, and by more than 20 ms void. A
+# sender that falls far behind its schedule makes it void, too. All void cells belong to this growing load: they show
+# the limit of a transport or of the generator, and give no latency. A cell is also suspect if the machine was slow, or
+# if some users had not both sent and received when the window opened, as by short polling where people come and go.
 
 # %%
 from notebooks.analysis.summary import left_out
@@ -53,12 +53,13 @@ set_aside = left_out(folder)
 again = set_aside["verdict"] == "valid"
 assert set(set_aside.loc[~set_aside["verdict"].isin(["valid", "suspect"]), "scenario"]) == {"steps"}
 print(f"{again.sum()} more cells were measured again, since the machine was slow, and are valid")
+causes = set_aside["reason"].str.replace(r"(?<!limit )\b\d[\d.]*", "N", regex=True)
 rows = {
-    f"{row['transport']}, {' '.join(filter(None, (row['scenario'], row['point'])))}, repeat {row['repeat']}": {
-        "verdict": row["verdict"],
-        "cause": row["reason"],
+    f"{verdict}: {cause}": {
+        "cells": f"{len(cells)}",
+        "of which": ", ".join(f"{scenario} {count}" for scenario, count in cells["scenario"].value_counts().items()),
     }
-    for row in set_aside[~again].to_dict("records")
+    for (verdict, cause), cells in set_aside[~again].groupby(["verdict", causes])
 }
 wording.table(rows)
 
