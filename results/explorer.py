@@ -14,7 +14,7 @@ import posixpath
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path, PurePosixPath
@@ -34,7 +34,7 @@ UNITS: Mapping[str, tuple[str, ...]] = {
 }
 REQUESTS = ("requests_send", "requests_receive", "requests_upkeep")
 MEMORY = ("api_rss_bytes", "push_service_rss_bytes")
-SETTINGS = ("lease_s", "ping_s", "typing_s", "hold_s")
+SETTINGS = ("lease_s", "ping_s", "hold_s")
 VARIED = {
     "scenario",
     "point",
@@ -48,7 +48,7 @@ VARIED = {
 }
 USUAL = {"keep_alive", "seed", "one_way_delay_s", "joins_per_s", "warm_up_s"}
 OTHER_LINKS = ("tls", "h2")
-"""A run may have runs over other links in folders of these names."""
+"""A run may have runs over other links in folders of these names, and in these further scenarios over that link."""
 REFERENCE = Path(__file__).with_name("reference")
 PAGE = "explore.html"
 WEB = Path(__file__).parents[1] / "clients" / "web"
@@ -93,10 +93,10 @@ def _scripts(name: str) -> str:
 
 def constants(folder: Path) -> dict[str, Any]:
     """Return everything that the page needs of a run; what the run did not measure comes from the reference."""
-    folders = [folder, *filter(Path.is_dir, (folder / link for link in OTHER_LINKS))]
-    manifest, *others = (json.loads((each / MANIFEST).read_text(encoding="utf-8")) for each in folders)
+    further = [path.parent for link in OTHER_LINKS for path in sorted((folder / link).rglob(MANIFEST))]
+    manifest, *others = (json.loads((each / MANIFEST).read_text(encoding="utf-8")) for each in (folder, *further))
     workloads = [load for each in (manifest, *others) for load in each["workloads"]]
-    cells = pd.concat(map(_valid_cells, folders))
+    cells = pd.concat(map(_valid_cells, (folder, *further)))
     measured = _unit_costs_by_link(cells)
     is_alone = "plain" in measured
     settings = next(iter(manifest["settings"].values()))
@@ -106,18 +106,20 @@ def constants(folder: Path) -> dict[str, Any]:
         reference = json.loads((REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8"))
         bills, links = reference["bills"], reference["links"]
         settings = reference["settings"] | settings  # a deployment's settings have other names
-    for link, of_link in cells.groupby("link", sort=False):
-        links[str(link)] = {
+    own_links = {
+        str(link): {
             slug: measured.get(str(link), {}).get(slug)
-            or scaled(costs, of_link[of_link["transport"] == slug], slug, is_same=link == "plain")
-            for slug, costs in links["plain"].items()
+            or scaled(costs, of_link[of_link["transport"] == slug], slug, is_same=link in links)
+            for slug, costs in links.get(str(link), links["plain"]).items()
         }
+        for link, of_link in cells.groupby("link", sort=False)
+    }
     return {
-        "source": _source(manifest, is_alone=is_alone),
+        "source": _source(manifest, others, is_alone=is_alone),
         "settings": {name: settings[name] for name in SETTINGS},
         "text_bytes": manifest["workloads"][0]["text_bytes"],
         "transports": [_described(row, manifest["push_service"]) for row in TRANSPORTS if row.slug in links["plain"]],
-        "links": links,
+        "links": {"plain": links["plain"]} | own_links,
         "loads": list(_loads(workloads, cells)),
         "bills": bills,
     }
@@ -140,19 +142,22 @@ def _bills(folder: Path) -> dict[str, Any]:
     return {"rates": rates, "assumptions": prices["assumptions"], "services": prices["service"]}
 
 
-def _source(manifest: Mapping[str, Any], *, is_alone: bool) -> str:
+def _source(manifest: Mapping[str, Any], others: Sequence[Mapping[str, Any]], *, is_alone: bool) -> str:
     code, date, cpu = manifest["commit"][:7], manifest["started_at"][:10], manifest["machine"]["cpu"]
     verb = "Previewed, not measured," if manifest.get("preview") else "Measured"
     text = f"{verb} on {date} at commit {code} on {cpu}."
+    if others:
+        text += f" With TLS: at commit {', '.join(sorted({other['commit'][:7] for other in others}))}."
     return text if is_alone else f"{text} What that run did not measure follows from the committed one, in proportion."
 
 
 def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
     """Return what a command, a delivery and asking cost by a transport's cells: bytes, and CPU seconds of the servers.
 
-    error: how far the load lies off that fits worst, as a share. base_s: lowest, median and highest of the repeats, of
-    p50 and p95 of the latency in a conversation, of which theory knows nothing; it says nothing of a poller.
-    users_max: the most users that were measured.
+    error: how far the load lies off that fits worst, as a share. served_s: by how much later each further member of a
+    room sees a message. base_s: lowest, median and highest of the repeats, of p50 and p95 of the latency in a
+    conversation, without the time in which other members are served; both say nothing of a poller. users_max: the most
+    users that were measured.
     """
     loads = {name: own[own["scenario"] == name] for name in LOADS}
     causes = [_causes(load, transport) for load in loads.values()]
@@ -162,8 +167,10 @@ def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
         units[name] = {"command": rate.event, "delivery": rate.delivery, "asking": rate.user_s, "error": rate.error}
     with_service = [load.assign(api_rss_bytes=load[list(MEMORY)].sum(axis=1)) for load in loads.values()]
     process_bytes, user_bytes = memory(*with_service[:2])
+    served_s = _served_s(loads["conversation"], loads["large_room"])
     return units | {
-        "base_s": _base_s(loads["conversation"]),
+        "served_s": served_s,
+        "base_s": _base_s(loads["conversation"], served_s),
         "process_bytes": process_bytes,
         "user_bytes": user_bytes,
         "users_max": int(own["users"].max()),
@@ -176,7 +183,7 @@ def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str, *, is_same: bool
     is_same: whether the unit costs are of the same link, and hold for a transport without cells, too.
     """
     talk = own[own["scenario"] == "conversation"]
-    base_s = _base_s(own if talk.empty else talk)
+    base_s = _base_s(own if talk.empty else talk, units["served_s"])
     if not all(map(isfinite, base_s["p95"])):
         return units if is_same else units | {"users_max": 0}
     causes, made = _causes(own, find(slug)), dict(units)
@@ -189,8 +196,18 @@ def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str, *, is_same: bool
     return made | {"base_s": base_s, "users_max": int(own["users"].max())}
 
 
-def _base_s(cells: pd.DataFrame) -> dict[str, list[float]]:
-    return {f"p{share}": _spread(cells[f"latency_p{share}_s"]) for share in (50, 95)}
+def _served_s(few: pd.DataFrame, many: pd.DataFrame) -> float:
+    """Return by how much later each further member of a room sees a message, by p95 in a small and a large room."""
+    later_s = many["latency_p95_s"].median() - few["latency_p95_s"].median()
+    return float(max(0.0, later_s / (0.95 * (many["room_size"].mean() - few["room_size"].mean()))))
+
+
+def _base_s(cells: pd.DataFrame, served_s: float) -> dict[str, list[float]]:
+    """Return the spread of p50 and p95 of the latency, without the time in which other members are served."""
+    return {
+        f"p{share}": _spread((cells[f"latency_p{share}_s"] - share / 100 * served_s * cells["room_size"]).clip(lower=0))
+        for share in (50, 95)
+    }
 
 
 def _spread(values: pd.Series) -> list[float]:

@@ -92,18 +92,18 @@ def expected(row: dict[str, Any], given: dict[str, Any]) -> dict[str, float]:
     if row["reads"] == "poll":
         wait_s = theory.uniform_wait_quantile_s(share, theory.poll_wait_s(given["poll"], delay))
     else:
-        served_s = share * members * (cpu_s["delivery"] or cpu_s["asking"])
+        served_s = share * members * unit["served_s"]
         rearm_s = theory.rearm_wait_quantile_s(share, busy, 2 * delay) if row["reads"] == "held" else 0.0
         wait_s = unit["base_s"]["p95"][1] + served_s + rearm_s
     asked = 3600 * (talking * busy + (1 - talking) * quiet)
     sent = 3600 * talking * commands
     is_asking = row["reads"] != "once" or row["needs_push_service"]
+    copies = 1 + bool(row["needs_push_service"]) + members  # to the server, to the push service, to everybody
+    longer = sent * copies * (given["text"] - CONSTANTS["text_bytes"])
     return {
         "p95": theory.push_latency_s(delay) + wait_s,
         "requests": sent * (row["commands"] != "frames") + asked * is_asking,
-        "bytes": size["command"] * sent
-        + (size["delivery"] + given["text"] - CONSTANTS["text_bytes"]) * sent * members
-        + size["asking"] * asked,
+        "bytes": size["command"] * sent + size["delivery"] * sent * members + size["asking"] * asked + longer,
         "cores": given["users"] * (cpu_s["command"] * commands + cpu_s["delivery"] * rate + cpu_s["asking"] * busy),
     }
 

@@ -6,7 +6,7 @@ const HOUR_S = 3600;
 const DAYS = 30;
 const OPEN_H = 12; // the hours of a day in which the chat is in use
 const OPEN_S = OPEN_H * HOUR_S * DAYS;
-const PEAK = 2; // users at the busiest moment, as a multiple of the mean
+export const PEAK = 2; // users at the busiest moment, as a multiple of the mean
 const GB = 1e9;
 const MOST_USERS = 1e6;
 const LIMITS = { credit_usd: "the plan's credit", database_cu_h: "hours of the database", cores: "one full core" };
@@ -24,16 +24,17 @@ export const measuredUsers = (deployment, { rates }) =>
 const amountOf = (rate, { commands, deliveries, userS }) =>
   rate.event * commands + rate.delivery * deliveries + rate.user_s * userS;
 
-/** Return the usage of each service that a deployment rents, by meter; users: online on average in the open hours. */
-function usageOf(deployment, users, { room, commandsPerH }, { rates, assumptions }) {
+/** Return the usage of each service by meter. users: online on average in the open hours. longer: bytes of a text. */
+function usageOf(deployment, users, { room, commandsPerH, longer = 0 }, { rates, assumptions }) {
   const { pusher_adapter: adapter, raw_websocket: sockets, server_sent_events: posts } = rates;
-  const commands = users * commandsPerH * OPEN_H * DAYS;
-  const month = { commands, deliveries: commands * Math.min(room, users), userS: users * OPEN_S, peak: PEAK * users };
+  const [commands, peak] = [users * commandsPerH * OPEN_H * DAYS, PEAK * users];
+  const month = { commands, deliveries: commands * Math.min(room, users), userS: users * OPEN_S, peak, longer };
   if (deployment === "pusher-and-serverless") {
-    const egress = amountOf(adapter.down_bytes, { ...month, deliveries: 0 }) + amountOf(adapter.publish_bytes, month);
+    const published = amountOf(adapter.publish_bytes, month) + longer * commands;
+    const egress = amountOf(adapter.down_bytes, { ...month, deliveries: 0 }) + published;
     return {
       vercel: functions(amountOf(adapter.requests, month), amountOf(adapter.cpu_s, month), egress, assumptions),
-      pusher: { messages_per_day: (commands + month.deliveries) / DAYS, connections: month.peak },
+      pusher: { messages_per_day: (commands + month.deliveries) / DAYS, connections: peak },
       neon: { database_cu_h: (assumptions.database_cu * OPEN_S * occupiedShare(users)) / HOUR_S },
     };
   }
@@ -65,7 +66,7 @@ function ownServer(rates, month, assumptions, scalesOut) {
   const cores = amountOf(rates.cpu_s, busiest) / assumptions.core_share_max;
   const processes = scalesOut ? Math.max(1, Math.ceil(cores)) : 1;
   const memory_gb = (processes * rates.process_bytes + month.peak * rates.user_bytes) / GB;
-  const egress_gb = amountOf(rates.down_bytes, month) / GB;
+  const egress_gb = (amountOf(rates.down_bytes, month) + month.longer * month.deliveries) / GB;
   const cpu_min = amountOf(rates.cpu_s, month) / 60;
   return { cores, memory_gb, cpu_min, memory_gb_min: memory_gb * 24 * 60 * DAYS, egress_gb };
 }

@@ -2,10 +2,10 @@
 
 import { percent, whole } from "../format.js";
 
-/** Return steps from `least` to `most`, each a constant factor apart and rounded to two digits. */
+/** Return steps from `least` to `most`, a constant factor apart: of two digits, and whole from 2 on. */
 const scale = (least, most, count) => {
   const values = Array.from({ length: count + 1 }, (_, place) => least * (most / least) ** (place / count));
-  return [...new Set(values.map((value) => Number(value.toPrecision(2))))];
+  return [...new Set(values.map((value) => Number((least < 2 ? value : Math.round(value)).toPrecision(2))))];
 };
 const steps = (most, step) =>
   Array.from({ length: Math.round(most / step) + 1 }, (_, place) => Number((place * step).toFixed(3)));

@@ -9,6 +9,7 @@ import * as theory from "./theory.js";
 const [MEASURED, BETWEEN, THEORY, MODEL] = ["measured", "between measurements", "theory", "model"];
 const HOUR_S = 3600;
 const RADIO_S = 10; // the inactivity timer of a phone's radio, as in notebook 01
+const TYPING_S = [1, 1.5, 2, 2.5, 3]; // for how long people type, as in notebook 04
 const seconds = (s) => duration(1000 * s);
 const size = (count) => bytes(Math.round(count));
 
@@ -76,12 +77,12 @@ function figuresOf(row) {
   const responseS = isHeld ? 0 : constants.bills.assumptions.wait_s_per_request;
   const ran = theory.functionSeconds(isHeld ? 1 : 0, requests / HOUR_S, responseS) + (isHeld ? 0 : perH(unit.cpu_s));
   const published = transport.needs_push_service ? load.commandsPerH : 0;
-  const longer = deliveries * (inputs.text - constants.text_bytes);
+  const longer = (load.commandsPerH + published + deliveries) * (inputs.text - constants.text_bytes);
   return {
     p50: delayFigure(row, 0.5, coresOf(row)),
     ...decidingOf(row),
     typing: figure(stillTrue(row), THEORY, () => {
-      return `a notice is true for ${constants.settings.typing_s} s, if no message ends it sooner; ${delayWords(row, 0.95)}`;
+      return `people type for 1 to 3 s; half of the notices say that they stopped; ${delayWords(row, 0.95)}`;
     }),
     requests: figure(requests, THEORY, () => `${whole(commands)} commands + ${asked(busy, quiet)}`),
     empty: figure(waitS && emptyShare(load, waitS, busy, quiet), THEORY, () => {
@@ -109,8 +110,7 @@ function figuresOf(row) {
 
 /** Return the two figures that decide. */
 export function decidingOf(row) {
-  const { unit, load, inputs } = row;
-  const cores = coresOf(row);
+  const [{ unit, load, inputs }, cores] = [row, coresOf(row)];
   const why = () => {
     const counts = [load.commands, load.events, askingOf(row).rate(load.events)];
     return `${whole(inputs.users)} users × (${costs(unit.cpu_s, counts, (s) => `${small(1e6 * s)} µs`)}) a second`;
@@ -132,8 +132,7 @@ function withMeasured({ measured }, figures) {
   const { load, repeats, ...spreads } = measured ?? {};
   for (const [name, [least, value, most]] of Object.entries(spreads)) {
     if (figures[name]?.value === undefined) continue;
-    const { show } = FIGURES[name];
-    const { value: said, why, error } = figures[name];
+    const [{ show }, { value: said, why, error }] = [FIGURES[name], figures[name]];
     const cell = () => `the load “${load}”, ${repeats} repeats: ${show(least)} to ${show(most)}`;
     made[name] = figure(value, MEASURED, () => `${cell()}; the formula says ${show(said)} = ${why()}`, error);
   }
@@ -198,11 +197,9 @@ function delayWords({ transport, unit, load, inputs: { poll, delay } }, share) {
   if (transport.reads === "poll") return `${way} + ${share} × (${poll} s + 2 × ${seconds(delay)}) until the next poll`;
   const [least, base, most] = unit.base_s[share < 0.95 ? "p50" : "p95"].map(seconds);
   const rearm = transport.reads === "held" ? " + the wait for the next request, if one is on its way" : "";
-  const before = `${small(share * load.members)} others first × ${small(1e6 * servedS(unit))} µs`;
+  const before = `${small(share * load.members)} others first × ${small(1e6 * unit.served_s)} µs`;
   return `${way} + ${base} on one machine (measured: ${least} to ${most}) + ${before}${rearm}`;
 }
-
-const servedS = ({ cpu_s: cpu }) => cpu.delivery || cpu.asking;
 
 /** Return the delay in seconds that this share of the messages stays below. Readers are served one after the other. */
 export function delayS({ transport, unit, load, inputs: { poll, hold, delay } }, share) {
@@ -210,7 +207,7 @@ export function delayS({ transport, unit, load, inputs: { poll, hold, delay } },
   const askedPerS = theory.longPollingRequestsPerS(load.events, 2 * delay, hold);
   const rearmS = transport.reads === "held" ? theory.rearmWaitQuantileS(share, askedPerS, 2 * delay) : 0;
   const baseS = unit.base_s[share < 0.95 ? "p50" : "p95"][1];
-  return theory.pushLatencyS(delay) + rearmS + share * load.members * servedS(unit) + baseS;
+  return theory.pushLatencyS(delay) + rearmS + share * load.members * unit.served_s + baseS;
 }
 
 const emptyShare = (load, waitS, busy, quiet) => {
@@ -219,12 +216,13 @@ const emptyShare = (load, waitS, busy, quiet) => {
   return (asked * theory.emptyShare(load.events, waitS) + inSilence) / (asked + inSilence);
 };
 
-/** Return the share of typing notices that are still true when they are seen. */
+/** Return the share of typing notices that are true when seen: half say that somebody stopped, and stay true. */
 function stillTrue(row) {
-  const { transport, inputs, constants } = row;
-  const aliveS = constants.settings.typing_s;
-  if (transport.reads !== "poll") return delayS(row, 0.95) < aliveS ? 1 : 0;
-  return Math.max(0, theory.seenWhileTrue(aliveS - 2 * inputs.delay, theory.pollWaitS(inputs.poll, inputs.delay)));
+  const { poll, delay } = row.inputs;
+  const polled = (aliveS) => Math.max(0, theory.seenWhileTrue(aliveS - 2 * delay, theory.pollWaitS(poll, delay)));
+  const pushed = (aliveS) => Number(delayS(row, 0.95) < aliveS);
+  const seen = TYPING_S.map(row.transport.reads === "poll" ? polled : pushed);
+  return 0.5 + seen.reduce((sum, each) => sum + each) / (2 * seen.length);
 }
 
 const radioShare = (load, upkeepS) =>

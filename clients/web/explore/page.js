@@ -53,10 +53,12 @@ function drawDelays(chosen) {
   const rows = all.map((row) => {
     const { slug, label, colour } = row.transport;
     const { p50, p95, cores } = found[slug];
-    const marks = Object.fromEntries(Object.entries(MARKS).map(([mark, share]) => [mark, delayS(row, share)]));
+    const [low, high] = [p50.value / delayS(row, 0.5), p95.value / delayS(row, 0.95)]; // 1, unless it was measured
+    const place = ([mark, share]) => [mark, delayS(row, share) * (share > 0.5 ? high : low)];
+    const marks = Object.fromEntries(Object.entries(MARKS).map(place));
     const text = `${FIGURES.p50.show(p50.value)} · ${FIGURES.p95.show(p95.value)}`;
     const looks = { colour, isPale: isBeyond(row, cores.value), isChosen: slug === chosen };
-    return { label, text, ...looks, marks: { ...marks, middle: p50.value, late: p95.value } };
+    return { label, text, ...looks, marks };
   });
   const limit = { value: inputs.late, text: `too late beyond ${INPUTS.late.show(inputs.late)}` };
   drawRanges($("delays"), sizes.delays, rows, delayAxis, limit, "When readers see a message, by transport");
@@ -64,8 +66,8 @@ function drawDelays(chosen) {
   const busy = full.length ? `Too much work for one process: ${listed(full.map((row) => row.transport.label))}.` : "";
   setText($("delays-beyond"), rows.some((row) => row.isPale) ? `Pale: beyond what was measured. ${busy}` : "");
   if (!$("delays-more").open) return;
-  const cells = Object.values(MARKS).map((share) => {
-    return [`${100 * share} of 100`, ...all.map((row) => element("td", {}, duration(1000 * delayS(row, share))))];
+  const cells = Object.entries(MARKS).map(([mark, share]) => {
+    return [`${100 * share} of 100`, ...rows.map(({ marks }) => element("td", {}, duration(1000 * marks[mark])))];
   });
   fill("delays-table", namesOf(), cells);
 }
@@ -115,7 +117,7 @@ function cellOf({ slug, label }, name) {
 }
 
 function drawBills() {
-  const load = loadOf(inputs);
+  const load = { ...loadOf(inputs), longer: inputs.text - constants.text_bytes };
   const names = Object.keys(DEPLOYMENTS);
   const usdOf = (name, users) => billOf(name, users, load, bills).usd;
   const counts = Array.from({ length: 91 }, (_, place) => 10 ** (place / 18));
@@ -137,16 +139,15 @@ function drawBills() {
     });
     return [`${whole(users)} users`, ...cells];
   });
-  const heads = Object.values(DEPLOYMENTS).map((label) => element("th", {}, label));
+  const heads = names.map((name) => element("th", {}, DEPLOYMENTS[name]));
   fill("bills-table", heads, rows);
 }
 
 /** Return what a deployment costs with these inputs, and where its free tier ends. */
 function monthRow(name, load) {
-  const { users, limit } = freeEnd(name, load, bills);
-  const free = users ? `; free up to ${whole(users)} users${limit && ` (limit: ${limit})`}` : "; never free";
+  const [{ users, limit }, { usd }] = [freeEnd(name, load, bills), billOf(name, inputs.users, load, bills)];
+  const free = `; ${users ? `free up to ${whole(users)} users` : "never free"}${limit && ` (limit: ${limit})`}`;
   const beyond = inputs.users > measuredUsers(name, bills) ? ", beyond what was measured" : "";
-  const { usd } = billOf(name, inputs.users, load, bills);
   const month = Number.isFinite(usd) ? `$${whole(usd)} a month` : "no plan is large enough";
   const looks = `${name === inputs.deployment ? "is-chosen" : ""} ${LOOKS[name].isDashed ? "is-dashed" : ""}`;
   return coloured("li", LOOKS[name].colour, looks, element("b", {}, `${DEPLOYMENTS[name]}: ${month}`), beyond + free);

@@ -1,7 +1,7 @@
 // The answer in words: which transport, by which two figures, and what would change the choice.
 
 import { listed } from "../format.js";
-import { DEPLOYMENTS } from "./bills.js";
+import { DEPLOYMENTS, PEAK } from "./bills.js";
 import { INPUTS } from "./inputs.js";
 import { decidingOf, FIGURES, outcomes } from "./model.js";
 
@@ -13,18 +13,18 @@ const SERVED = {
 
 /** Return { slug, next, others, inTime, fits }: the least work of those in time; others: those within the error of it.
  *
- * next: the second best. inTime: whether any is in time. fits: whether one process can do the work, where one must.
+ * next: the second best. inTime: whether any is in time. fits: whether one process can do it at the busiest moment.
  */
 export function choiceOf(found, { deployment, late }, { transports, bills }) {
   const served = transports.map((row) => row.slug).filter((_, at) => SERVED[deployment](transports[at]));
-  const most = deployment === "single-server" ? bills.assumptions.core_share_max : Number.POSITIVE_INFINITY;
+  const most = deployment === "single-server" ? bills.assumptions.core_share_max / PEAK : Number.POSITIVE_INFINITY;
   const fitting = served.filter((slug) => found[slug].cores.value <= most);
   const able = fitting.length ? fitting : served;
   const prompt = able.filter((slug) => found[slug].p95.value < late);
   const deciding = prompt.length ? "cores" : "p95";
   const by = (slug) => found[slug][deciding].value;
   const [slug, ...rest] = (prompt.length ? prompt : able).toSorted((one, other) => by(one) - by(other));
-  const margin = (each) => 1 + Math.max(found[slug].cores.error, found[each].cores.error);
+  const margin = (each) => (1 + found[each].cores.error) / Math.max(0.1, 1 - found[slug].cores.error);
   const others = prompt.length ? rest.filter((each) => by(each) < by(slug) * margin(each)) : [];
   return { slug, next: rest[0], others, inTime: prompt.length > 0, fits: fitting.length > 0 };
 }
