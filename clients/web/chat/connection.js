@@ -1,5 +1,5 @@
-// A client's connection to its server. The base class uses plain HTTP; each transport's module overrides what differs.
-// As in clients/connection.py.
+// A client's connection to its server, as in clients/connection.py. The base class uses plain HTTP; each transport adds
+// `receive(inbox, signal)`, which resolves with the next page, and overrides what differs. Errors: as there.
 
 export class ChatConnection {
   static holdsRequest = false; // true: reading occupies one of the browser's HTTP connections
@@ -11,7 +11,7 @@ export class ChatConnection {
     this.phase = Math.random();
   }
 
-  /** Join the room, or join it again; `open(inbox)` may continue after a cursor. Resolves with the snapshot. */
+  /** Join the room, or join it again: `open(inbox)` may continue after its cursor. Resolves with the snapshot. */
   open() {
     return this.http.join();
   }

@@ -10,13 +10,13 @@ const FIRST = 42; // the first arrow
 const HEIGHT = 252;
 const ROW = 22;
 const PAUSE_ROW = 18; // extra height of a row whose pause is shown
-const PAUSE_MS = 250;
+const PAUSE_MS = 250; // shorter pauses are not shown; also how often it is drawn without events
 const ROWS_MAX = Math.ceil((HEIGHT - FIRST) / ROW);
 const heightOf = (pauseMs) => (pauseMs < PAUSE_MS ? ROW : ROW + PAUSE_ROW);
 const BROWSER = 22;
 const SERVER = WIDTH - 22;
 const MIDDLE = WIDTH / 2;
-const WAITERS = { browser: "the browser waits ", server: "the server waits ", connection: "" };
+const WAITERS = { browser: "the browser waits ", server: "the server waits " };
 const pauseText = (ms, waits) => `${WAITERS[waits] ?? ""}${(ms / 1000).toFixed(1)} s`;
 
 /** One arrow, the pause that followed it, and who waited meanwhile. pusher: where pushed arrows start. */
@@ -55,7 +55,7 @@ class Row {
 export class Diagram {
   #rows = []; // oldest first
   #waits = "nobody";
-  #heldMs = 0; // when the open request or connection began
+  #heldSinceMs = 0; // when the open request or connection began
   #draw = oncePerFrame(() => {
     if (this.#rows.length) this.#place();
     this.#count();
@@ -80,7 +80,7 @@ export class Diagram {
   add(arrow) {
     const before = this.#waits;
     if (before !== "connection" || arrow.isEnd) this.#waits = arrow.waits ?? before;
-    if (this.#waits !== before || arrow.waits === "server") this.#heldMs = performance.now();
+    if (this.#waits !== before || arrow.waits === "server") this.#heldSinceMs = performance.now();
     const row = new Row(arrow, this.#waits, this.pusher);
     this.svg.append(row.all);
     this.#rows.push(row);
@@ -91,19 +91,19 @@ export class Diagram {
   /** Count down to the moment at which the host closes the connection. */
   #count() {
     const isHeld = this.limitS && (this.#waits === "server" || this.#waits === "connection");
-    const leftS = Math.max(0, this.limitS - (performance.now() - this.#heldMs) / 1000);
+    const leftS = Math.max(0, this.limitS - (performance.now() - this.#heldSinceMs) / 1000);
     setText(this.countdown, isHeld ? `cut in ${leftS.toFixed(1)} s` : "");
   }
 
   /** Place the newest row below and the others above it, as many as there is room for. */
   #place() {
     const next = [...this.#rows.slice(1).map(({ atMs }) => atMs), performance.now()];
-    const pauses = this.#rows.map(({ atMs }, place) => next[place] - atMs);
+    const pauses = this.#rows.map(({ atMs }, index) => next[index] - atMs);
     let y = Math.min(HEIGHT, FIRST + pauses.reduce((sum, pauseMs) => sum + heightOf(pauseMs), 0));
-    for (let place = this.#rows.length - 1; place >= 0; place -= 1) {
-      y -= heightOf(pauses[place]);
-      if (y < FIRST) setAttributes(this.#rows[place].all, { display: "none" });
-      else this.#rows[place].place(y, pauses[place]);
+    for (let index = this.#rows.length - 1; index >= 0; index -= 1) {
+      y -= heightOf(pauses[index]);
+      if (y < FIRST) setAttributes(this.#rows[index].all, { display: "none" });
+      else this.#rows[index].place(y, pauses[index]);
     }
   }
 

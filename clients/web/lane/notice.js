@@ -1,4 +1,4 @@
-// Notices of problems that only the browser can see, such as a blocked connection; each is shown until it is over.
+// Notices of problems that only the browser can see, such as a blocked connection; the newest is shown.
 
 import { $ } from "../dom.js";
 
@@ -8,9 +8,9 @@ const NO_CONNECTION =
   "chat holds one. If it is open in six tabs, close one.";
 
 const NO_WEBSOCKET =
-  "The server responds, but no WebSocket to it can be opened. Perhaps a proxy lets none through, or its host has none.";
+  "The server responds, but no WebSocket to it can be opened. Perhaps a proxy blocks it, or the host has none.";
 
-/** Show that the network lets no WebSocket through, or no longer. */
+/** Show that no WebSocket can be opened; hide that once one is open. */
 export function showWebSockets(areOpened) {
   if (!areOpened) show(NO_WEBSOCKET);
   else if ($("notice").textContent === NO_WEBSOCKET) show("");

@@ -1,4 +1,4 @@
-// The controls: each changes one thing, for all lanes at once. A button shows as pressed when the demo has done it.
+// The controls: each changes one thing for all lanes, or switches one. A button is pressed when the demo has done it.
 
 import { $, element, setText } from "../dom.js";
 import { command } from "./demo.js";
@@ -12,7 +12,7 @@ export class Controls {
   #timer;
   #written = 0;
   #rate = 0;
-  #writtenAt = []; // when the last messages were written automatically
+  #writtenAtMs = []; // when the last messages were written automatically
   #network = { delay_ms: 0, is_cut: false };
 
   /** additions: slug -> label of each lane that can be switched on and off. */
@@ -36,10 +36,10 @@ export class Controls {
     this.lanes.setPoll(1000 * intervalS);
   }
 
-  /** Write messages automatically, at this rate, as long as every server stores them as fast. */
+  /** Write so many messages a second automatically, 0 for none; a pause while a server is slow to store them. */
   rate(perSecond) {
     this.#rate = perSecond;
-    this.#writtenAt = [];
+    this.#writtenAtMs = [];
     $("rate").value = perSecond;
     this.#showRate();
     clearInterval(this.#timer);
@@ -73,7 +73,7 @@ export class Controls {
     return attempt(() => command("set_crowd", { people: isHere ? PEOPLE : 0 }));
   }
 
-  /** Show the state of the demo, whichever window changed it: all share the crowd and the lanes that are on. */
+  /** Show the state of the demo, whichever window changed it: all share the crowd, the host and the lanes. */
   update(state) {
     this.#press("crowd", state.people > 0, state.people ? "Remove the people" : "Add five people");
     if (!$("host").disabled && document.activeElement !== $("host")) $("host").value = state.profile;
@@ -90,24 +90,23 @@ export class Controls {
   }
 
   #setNetwork(change) {
+    const network = Object.assign(this.#network, change);
     return attempt(async () => {
-      const network = { ...this.#network, ...change };
       await command("set_network", { window: this.window, ...network });
-      this.#network = network;
       this.#press("cut", network.is_cut, network.is_cut ? "Reconnect my network" : "Cut my network");
     });
   }
 
   #write() {
     this.#written += 1;
-    this.#writtenAt = [...this.#writtenAt.slice(-2 * this.#rate), performance.now()];
+    this.#writtenAtMs = [...this.#writtenAtMs.slice(-2 * this.#rate), performance.now()];
     this.lanes.send(textOf(this.#written));
   }
 
   /** Show the rate that was set, and the real one if a lane does not keep up. */
   #showRate() {
-    const count = this.#writtenAt.length;
-    const real = (1000 * count) / (performance.now() - this.#writtenAt[0]);
+    const count = this.#writtenAtMs.length;
+    const real = (1000 * count) / (performance.now() - this.#writtenAtMs[0]);
     const isSlower = count > this.#rate && real < 0.8 * this.#rate;
     const set = this.#rate ? `${this.#rate} per second` : "off";
     $("rate-shown").textContent = isSlower ? `${set} → ${real.toFixed(1)}` : set;

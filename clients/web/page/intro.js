@@ -10,7 +10,7 @@ const EVERY_MS = 1700; // differs from the polling interval, so that each messag
 const HINT = "A message goes to every server at the same moment. Compare the large figures: how long until it is seen.";
 
 export class Intro {
-  #running = new AbortController();
+  #stopped = new AbortController();
 
   constructor(lanes) {
     this.lanes = lanes;
@@ -19,21 +19,18 @@ export class Intro {
 
   /** Send the messages, and show the result; resolves then, or once it is stopped. */
   async run() {
-    const { signal } = this.#running;
+    const { signal } = this.#stopped;
     const servers = `${numeral(this.lanes.all.length)} servers`;
     const onSent = (number) =>
-      setText(
-        $("watch"),
-        `Message ${number} of ${COUNT} is sent to ${servers} at once. Watch how long until each lane sees it.`,
-      );
+      setText($("watch"), `Message ${number} of ${COUNT} is sent to ${servers} at once. Compare the large figures.`);
     await sendSeries(this.lanes, COUNT, EVERY_MS, signal, onSent);
     if (signal.aborted) return;
     setText($("watch"), `${COUNT} messages were sent automatically. ${comparisonOf(this.lanes.all)}`);
   }
 
-  /** Stop sending, since the user does something else. */
+  /** Stop sending, and show the hint instead, since the user does something else. */
   stop() {
-    this.#running.abort();
+    this.#stopped.abort();
     setText($("watch"), HINT);
   }
 }

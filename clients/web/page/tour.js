@@ -11,7 +11,7 @@ const REFRESH_MS = 500; // an answer's figures are this machine's, and change co
 
 export class Tour {
   #place = 0;
-  #step = new AbortController(); // a change of step aborts it: running actions end soon, further ones do not start
+  #stop = new AbortController(); // a change of step aborts it: running actions end soon, further ones do not start
   #running = Promise.resolve();
   #playing;
 
@@ -22,9 +22,9 @@ export class Tour {
     $("tour-back").onclick = () => this.#show(this.#place - 1);
     $("tour-next").onclick = () => this.#show(this.#place + 1);
     $("tour-end").onclick = () => this.#end();
-    $("tour-play").onclick = () => this.#play($("tour-play").ariaPressed !== "true");
+    $("tour-play").onclick = () => this.#play(!this.#playing);
     $("tour").onkeydown = ({ key }) => {
-      const change = { ArrowRight: 1, ArrowLeft: -1 }[key];
+      const change = { ArrowRight: 1, ArrowLeft: this.#place ? -1 : 0 }[key];
       if (change) this.#show(this.#place + change);
       if (key === "Escape") this.#end();
     };
@@ -39,7 +39,7 @@ export class Tour {
 
   #show(place) {
     if (place >= this.steps.length) return this.#end();
-    this.#place = Math.max(0, place);
+    this.#place = place;
     const step = this.steps[this.#place];
     $("tour-place").textContent = `Step ${this.#place + 1} of ${this.steps.length}`;
     $("tour-title").textContent = step.title;
@@ -59,9 +59,9 @@ export class Tour {
 
   /** Run a step's actions one after the other, once the step before has finished its current one. */
   #run(actions) {
-    this.#step.abort();
-    this.#step = new AbortController();
-    const { signal } = this.#step;
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
     const runAll = async () => {
       for (const action of actions) if (!signal.aborted) await action(this.controls, this.lanes, signal);
     };
