@@ -16,39 +16,53 @@ from rich.console import Group
 
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, by_repeat, is_uncounted
-from notebooks.analysis.quantiles import resolution_on
-from notebooks.analysis.runs import BrokenRun, Run, load, loads, manifest_of
+from notebooks.analysis.quantiles import resolution_ms
+from notebooks.analysis.runs import BrokenRun, Run, load, loads
 from results.terminal import FittedTable, TableRow, columns_of, note
 
 P50, P95 = "p50, ms", "p95, ms"
 PRICES = {"requests each": REQUESTS, "bytes each": BYTES, "CPU each, us": CPU}
 Load = tuple[str, str, str]
-Figures = Mapping[tuple[Load, str], list[float]]
 HOW_TO_READ = (
     "More than chance: no repeat of one run lies within the range of the other, and a latency differs by more than the "
-    "load generator's own error: {p50_ms:.1f} ms at p50, {p95_ms:.1f} ms (as at p99) at p95. With one repeat there "
-    "is no range, and nothing is claimed."
+    "load generator's own error: up to {p50_ms:.1f} ms at p50, and {p95_ms:.1f} ms (as at p99) at p95. With one repeat "
+    "there is no range, and nothing is claimed."
 )
 
 
+class Figure(NamedTuple):
+    """A value for each repeat. error: what the load generator may add to it."""
+
+    values: list[float]
+    error: float = 0.0
+
+    def is_below(self, other: "Figure") -> bool:
+        """Return whether all repeats are below all of the other's, and the medians differ by more than the error."""
+        repeats = min(len(self.values), len(other.values))
+        difference = median(other.values) - median(self.values)
+        return repeats > 1 and max(self.values) < min(other.values) and difference > max(self.error, other.error)
+
+
+Figures = Mapping[tuple[Load, str], Figure]
+
+
 class Change(NamedTuple):
-    """One figure of one load in both runs, a value for each repeat. error: what the load generator may add to it."""
+    """One figure of one load in both runs."""
 
     load: Load
-    figure: str
-    first: list[float]
-    second: list[float]
-    error: float
+    name: str
+    first: Figure
+    second: Figure
 
     @property
-    def percent(self) -> float:
-        before = median(self.first)
-        return 100 * (median(self.second) / before - 1) if before else 0.0
+    def percent(self) -> str:
+        before, after = median(self.first.values), median(self.second.values)
+        return f"{100 * (after / before - 1):+.0f}" if before else "from 0" if after else "+0"
 
     @property
     def is_claimed(self) -> bool:
         """Whether the ranges of the repeats do not overlap and, of a latency, it is more than the generator's error."""
-        return _is_less(self.first, self.second, self.error) or _is_less(self.second, self.first, self.error)
+        return self.first.is_below(self.second) or self.second.is_below(self.first)
 
 
 class Ranking(NamedTuple):
@@ -70,11 +84,10 @@ class Ranking(NamedTuple):
 
 
 class Side(NamedTuple):
-    """One of the two runs: the values of each figure of each load, and what the load generator may add to a latency."""
+    """One of the two runs: the figures of each load."""
 
     folder: Path
     figures: Figures
-    error_ms: Mapping[str, float]
 
     def rankings(self, other: "Side") -> set[Ranking]:
         """Return which transport is below which, by the figures that the other run has too."""
@@ -82,26 +95,21 @@ class Side(NamedTuple):
         for low, high in permutations(self.figures.keys() & other.figures.keys(), 2):
             (scenario, point, lower), figure = low
             (*load, higher), other_figure = high
-            error = self.error_ms.get(figure, 0.0)
             is_pair = (scenario, point, figure) == (*load, other_figure)
-            if is_pair and _is_less(self.figures[low], self.figures[high], error):
+            if is_pair and self.figures[low].is_below(self.figures[high]):
                 found.add(Ranking(scenario, point, figure, lower, higher))
         return found
 
 
 def side(folder: Path) -> Side:
     """Read a run; raises BrokenRun."""
-    found_ms = resolution_on(folder, manifest_of(folder).get("machine", {}))
-    return Side(folder, _figures(folder), {P50: found_ms[0.50], P95: found_ms[0.99]})
+    return Side(folder, _figures(folder))
 
 
 def changes(first: Side, second: Side) -> list[Change]:
     """Return every figure of every load that both runs have."""
-    return [
-        Change(*key, values, second.figures[key], second.error_ms.get(key[1], 0.0))
-        for key, values in first.figures.items()
-        if key in second.figures
-    ]
+    both = first.figures.keys() & second.figures.keys()
+    return [Change(*key, first.figures[key], second.figures[key]) for key in first.figures if key in both]
 
 
 def on_rankings(first: Side, second: Side) -> list[str]:
@@ -135,24 +143,22 @@ def diff(first: Path, second: Path) -> Group:
     before, after = side(first), side(second)
     found = changes(before, after)
     only = sorted({load for load, _ in before.figures} ^ {load for load, _ in after.figures})
-    errors = {"p50_ms": after.error_ms[P50], "p95_ms": after.error_ms[P95]}
-    notes = [HOW_TO_READ.format(**errors)] if found else []
+    p50_ms, p95_ms = (_largest_error(found, name) for name in (P50, P95))
+    notes = [HOW_TO_READ.format(p50_ms=p50_ms, p95_ms=p95_ms)] if found else []
     notes += [f"Only in one of the runs: {'; '.join(map(_name, only))}."] if only else []
-    notes += [f"{sum(change.is_claimed for change in found)} changes are more than chance."]
+    notes += [f"Changes by more than chance: {sum(change.is_claimed for change in found)}."]
     notes += [*on_rankings(before, after), *on_verdicts(first, second)]
     return Group(FittedTable(columns_of("diff"), list(map(_row, found))), *map(note, notes))
 
 
-def _is_less(values: Sequence[float], others: Sequence[float], error: float) -> bool:
-    """Return whether all of these are below all of those, and the medians differ by more than an error."""
-    repeats = min(len(values), len(others))
-    return repeats > 1 and max(values) < min(others) and median(others) - median(values) > error
+def _largest_error(found: Sequence[Change], name: str) -> float:
+    return max((max(each.first.error, each.second.error) for each in found if each.name == name), default=0.0)
 
 
 def _row(change: Change) -> TableRow:
-    before, after = f"{median(change.first):,.3g}", f"{median(change.second):,.3g}"
+    before, after = (f"{median(figure.values):,.3g}" for figure in (change.first, change.second))
     claimed = "yes" if change.is_claimed else "no"
-    cells = (_name(change.load), change.figure, before, after, f"{change.percent:+.0f}", claimed)
+    cells = (_name(change.load), change.name, before, after, change.percent, claimed)
     return TableRow(cells, style="bold" if change.is_claimed else "")
 
 
@@ -161,20 +167,21 @@ def _name(load: Sequence[str]) -> str:
 
 
 def _figures(folder: Path) -> Figures:
-    """Return the figures of each load, a value for each repeat that is not void; raises BrokenRun."""
-    found: dict[tuple[Load, str], list[float]] = {}
+    """Return the figures of each load, with a value for each repeat that is not void; raises BrokenRun."""
+    found: dict[tuple[Load, str], Figure] = {}
     for scenario, point in loads(folder):
         with suppress(BrokenRun):  # all of its cells are void
             run = load(folder, scenario, point)
             for slug in run.slugs:
-                found |= {((scenario, point, slug), name): values for name, values in _of(run, slug)}
+                found |= {((scenario, point, slug), name): figure for name, figure in _of(run, slug)}
     return found
 
 
-def _of(run: Run, slug: str) -> Iterator[tuple[str, list[float]]]:
+def _of(run: Run, slug: str) -> Iterator[tuple[str, Figure]]:
     """Yield the figures of a transport, as far as its server counts them: requests, bytes, CPU time, and latencies."""
     for name, measure in PRICES.items():
         if not is_uncounted(run, slug, measure):
-            yield name, list(by_repeat(run.cells_of(slug), measure))
-    for name, column in ((P50, "latency_p50_s"), (P95, "latency_p95_s")):
-        yield name, list(1000 * run.quantiles_of(slug)[column])
+            yield name, Figure(list(by_repeat(run.cells_of(slug), measure)))
+    error_ms = resolution_ms(run)
+    for name, column, calibrated in ((P50, "latency_p50_s", 0.50), (P95, "latency_p95_s", 0.99)):
+        yield name, Figure(list(1000 * run.quantiles_of(slug)[column]), error_ms[calibrated])

@@ -19,7 +19,7 @@ from notebooks.analysis.claims import ledger
 from notebooks.analysis.claims.claim import Finding, Verdict
 from notebooks.analysis.claims.ledger import Entry
 from notebooks.analysis.comparisons import SHORT
-from notebooks.analysis.diff import P50, Change, changes, on_rankings, on_verdicts, side
+from notebooks.analysis.diff import P50, Change, Figure, changes, on_rankings, on_verdicts, side
 from notebooks.analysis.figures import curves, marks
 from notebooks.analysis.knees import Step, knees, limit_curves
 from notebooks.analysis.quantiles import Interval, interval
@@ -196,7 +196,7 @@ RAW, LONG = ("conversation", "", "raw_websocket"), ("conversation", "", "long_po
 
 
 def p50_is_claimed(first: Path, second: Path) -> dict[tuple[str, str, str], bool]:
-    return {each.load: each.is_claimed for each in changes(side(first), side(second)) if each.figure == P50}
+    return {each.load: each.is_claimed for each in changes(side(first), side(second)) if each.name == P50}
 
 
 def test_a_latency_that_grew_is_claimed_and_one_within_the_generators_error_is_not(tmp_path: Path) -> None:
@@ -207,7 +207,9 @@ def test_a_latency_that_grew_is_claimed_and_one_within_the_generators_error_is_n
     made = {"machine": dict.fromkeys(("cpu", "cores")), "rows": [{"overall": {"p50_ms": 90.0, "p99_ms": 90.0}}]}
     (tmp_path / "calibration-1.json").write_text(json.dumps(made))
     assert p50_is_claimed(before, after) == {RAW: False, LONG: False}
-    assert not Change(RAW, P50, [1.0, 2.0, 30.0], [20.0, 25.0, 40.0], error=1.0).is_claimed, "the ranges overlap"
+    overlapping = Change(RAW, P50, Figure([1.0, 2.0, 30.0], 1.0), Figure([20.0, 25.0, 40.0], 1.0))
+    assert not overlapping.is_claimed
+    assert Change(RAW, P50, Figure([0.0, 0.0]), Figure([1.0, 2.0])).percent == "from 0"
 
 
 def test_one_repeat_has_no_range_and_a_void_one_does_not_count(tmp_path: Path) -> None:
@@ -216,7 +218,7 @@ def test_one_repeat_has_no_range_and_a_void_one_does_not_count(tmp_path: Path) -
     assert p50_is_claimed(before, once) == {RAW: False}
     void = {(RAW[2], repeat): "void" for repeat in (0, 1)}
     left = write(tmp_path / "left", SyntheticRun(repeats=3, slugs=[RAW[2]], push_s={RAW[2]: 0.05}, verdicts=void))
-    assert [len(each.second) for each in changes(side(before), side(left))] == [1] * 5
+    assert [len(each.second.values) for each in changes(side(before), side(left))] == [1] * 5
 
 
 @pytest.mark.parametrize(
@@ -260,6 +262,6 @@ def test_the_command_prints_both_runs_and_names_loads_of_one_only(
     done = CliRunner(env={"COLUMNS": "160"}).invoke(app, ["diff", str(before), str(after)])
     printed = capfd.readouterr().out
     assert done.exit_code == 0
-    assert f"{counted} changes are more than chance" in printed
+    assert f"Changes by more than chance: {counted}." in printed
     assert "Only in one of the runs: conversation, long_polling." in printed
     assert "The verdicts are not compared: " in printed
