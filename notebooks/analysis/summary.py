@@ -12,7 +12,7 @@ from rich.text import Text
 
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, paid
-from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, price, remarks_on
+from notebooks.analysis.prices import BYTES, CPU, REQUESTS, Measure, is_uncounted, price, remarks_on
 from notebooks.analysis.quantiles import COVERED, medians_ms
 from notebooks.analysis.runs import BrokenRun, Run, load, loads, manifest_of, table_of
 from notebooks.analysis.wording import counted
@@ -22,8 +22,9 @@ from servers import transports
 
 COLUMNS = columns_of("summary")
 SET_ASIDE = ("scenario", "point", "transport", "repeat", "verdict", "reason")
+NOT_COUNTED = "not counted"
 LEGEND = (
-    "Each figure is the median of n repeats; below it are the lowest and the highest of so few. "
+    "Each figure is the median of n repeats; below it are the lowest and the highest of them. "
     f"{COVERED} Gave out: the limit that was reached, and in how many repeats. Each: per delivery."
 )
 
@@ -38,10 +39,10 @@ def summary(folder: Path) -> Group:
         except BrokenRun as error:
             parts.append(note(f"\n{name}: {error}"))
         else:
-            void = [f"left out: {reason}" for reason in run.void]
-            void += [f"{run.label_of(slug)}: {remark}" for slug in run.slugs for remark in remarks_on(run, slug)]
+            notes = [f"left out: {reason}" for reason in run.void]
+            notes += [f"{run.label_of(slug)}: {remark}" for slug in run.slugs for remark in remarks_on(run, slug)]
             rows = [TableRow(_row(run, slug), ends_section=True) for slug in run.slugs]
-            parts += [Text(f"\n{name}\n", style="italic"), FittedTable(COLUMNS, rows, void)]
+            parts += [Text(f"\n{name}\n", style="italic"), FittedTable(COLUMNS, rows, notes)]
     return Group(*parts, note(f"\n{LEGEND}"))
 
 
@@ -64,8 +65,10 @@ def _row(run: Run, slug: str) -> list[str]:
         f"{latency_ms(run, slug, 50):,.0f}",
         f"{latency_ms(run, slug, 95):,.0f}",
         f"{paid(run, slug, REQUESTS):.2f}",
-        f"{paid(run, slug, BYTES):,.0f}",
-        f"{paid(run, slug, CPU):,.0f}",
+        *(
+            NOT_COUNTED if is_uncounted(run, slug, measure) else f"{paid(run, slug, measure):,.0f}"
+            for measure in (BYTES, CPU)
+        ),
         f"{len(cells)}, {suspect} suspect" if suspect else str(len(cells)),
         _limits(cells),
     ]
@@ -82,15 +85,15 @@ def decision_table(run: Run) -> wording.Prose:
         run.label_of(slug): {
             "choose it when": transports.find(slug).choose_when,
             "half within": wording.duration(median_ms),
-            "requests": _paid(run, slug, REQUESTS),
-            "bytes": _paid(run, slug, BYTES),
-            "CPU, \N{MICRO SIGN}s": _paid(run, slug, CPU),
+            "requests": _price(run, slug, REQUESTS),
+            "bytes": _price(run, slug, BYTES),
+            "CPU, \N{MICRO SIGN}s": _price(run, slug, CPU),
         }
         for slug, median_ms in medians_ms(run).items()
     }
     return wording.table(rows)
 
 
-def _paid(run: Run, slug: str, measure: Measure) -> str:
+def _price(run: Run, slug: str, measure: Measure) -> str:
     found = price(run, slug, measure)
-    return wording.amount(found.value) if found else "not counted"
+    return wording.amount(found.value) if found else NOT_COUNTED
