@@ -4,7 +4,8 @@
 # **Push, unless your readers can wait.** A message that is pushed is seen a few milliseconds after it was sent, plus
 # the time that the network takes. One that waits for a poll is seen half an interval later, on average. Polling is not
 # always more expensive: it costs the same whether or not there is news, so it is cheap in a busy room. If you cannot
-# keep connections open, you can rent a service that does. The chart shows the whole argument:
+# keep connections open, you can rent a service that does. The chart shows who waits, for how long, and with how many
+# requests:
 
 # %%
 from notebooks.analysis import headlines, wording
@@ -77,8 +78,8 @@ wording.Prose(f"{headlines.latency_finding(run)} ({headlines.evidence(run)}).")
 #
 # ## Six exercises
 #
-# For a class: write down a prediction, run a small comparison (each takes some minutes), and compare. The answers are
-# computed from the reference.
+# For a class: write down a prediction, run a small comparison (each takes one to three minutes), and compare. The
+# answers are computed from the reference.
 
 # %%
 from notebooks.analysis import exercises

@@ -34,7 +34,7 @@ wording.Prose(
 
 # %%
 title = "Pushed news is true when it is seen; polled news is sometimes out of date"
-measure = "From sent to seen: median (ring) to p95; n: the deliveries of a kind, by all transports, in "
+measure = "Until it is seen: median (ring) to p95; n: the deliveries of a kind, by all transports, in "
 measure += f"{wording.counted(run.repeats, 'repeat')}; {headlines.resolution_note(run)}"
 picture(signals.draw, run, SIGNALS, title, measure)
 

@@ -1,6 +1,7 @@
 """Six exercises for a teacher: predict, run a small comparison, compare with what the reference measured.
 
-The texts are in `exercises.toml`. No answer is written down: each is computed from the run that the notebooks read.
+The texts are in `exercises.toml`. No measured figure is written down: each is computed from the run that
+the notebooks read.
 """
 
 import tomllib
@@ -21,7 +22,10 @@ INTERVAL_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """The fields are explained in `exercises.toml`."""
+    """One exercise. subject: its title. predict: the question. command: the options of `make compare`.
+
+    reference: the answer. Names in braces are those of `answers`.
+    """
 
     subject: str
     predict: str
@@ -56,6 +60,7 @@ def answers(folder: Path) -> dict[str, str]:
         "far": wording.duration(latency_ms(far, RAW, 50).value),
         "counted": wording.amount(counted_per_message(talk).value),
         "minutes": f"{minutes_a_day(talk, sandbox):.0f}",
+        "sandbox": f"{sandbox:,.0f}",
     }
 
 

@@ -75,7 +75,8 @@ def draw(run: Run) -> Figure:
 def excerpt(run: Run, slug: str, shown_s: float) -> pd.DataFrame:
     """Return when messages were intended and received, in seconds from the excerpt's start.
 
-    The excerpt is the middle of a transport's first valid repeat, in the first room: no other choice is made.
+    The excerpt is the middle of a transport's first repeat that is not void, in the first room. Of a full run it shows
+    the deliveries that were kept: a sample.
     """
     samples = run.deliveries_of(slug)
     samples = samples[samples["repeat"] == samples["repeat"].min()]
@@ -106,7 +107,7 @@ def _lane_texts(place: Placing, top_in: float, layout: Layout, run: Run, slug: s
     transport = transports.find(slug)
     found = latency(run, slug)
     requests = price(run, slug, REQUESTS)
-    name, _, aside = run.label_of(slug).partition(" (")
+    name, _, aside = run.label_of(slug).partition(" (")  # aside ends with its bracket
     waits = transport.who_waits + (f" ({aside}" if aside else "")
     lines = textwrap.wrap(waits, layout.waits_characters, break_on_hyphens=False)
     place.text(MARGIN_IN, top_in, name, color=transport.colour, weight="bold", size=10)

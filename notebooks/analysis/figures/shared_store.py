@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from notebooks.analysis import wording
 from notebooks.analysis.figures.marks import PART_TINT, Legend, bar_rows, legend, legend_in, stacked_bar, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, annotate, is_narrow, sheet, tint, width_in
-from notebooks.analysis.shared_store import Cost, SharedStore
+from notebooks.analysis.shared_store import STORE_LABELS, Cost, SharedStore
 from servers import transports
 
 ROW_IN = 0.4
@@ -30,7 +30,7 @@ LEGEND: Legend = {
 
 
 def draw(measured: SharedStore, title: str, subtitle: str) -> Figure:
-    """Return CPU time per delivery by each transport: a panel for each store and number of workers."""
+    """Return the chart: CPU time in us per delivery by transport, in a panel for each store and number of workers."""
     columns = 1 if is_narrow() else len(measured.choices)
     rows_in = ROW_IN * len(measured.slugs)
     panels_in = (HEADER_IN + rows_in) * ceil(len(measured.choices) / columns)
@@ -43,9 +43,8 @@ def draw(measured: SharedStore, title: str, subtitle: str) -> Figure:
         left_in = NAMES_IN + GAP_IN + column * (bars_width_in + GAP_IN)
         panel_in = top_in + line * (HEADER_IN + rows_in)
         bars_in = panel_in + HEADER_IN
-        store, _, workers = choice.label.partition(", ")
-        place.text(left_in, panel_in + 0.14, store, weight="bold")
-        place.text(left_in, panel_in + 0.3, workers, color=GREY, size=7.5)
+        place.text(left_in, panel_in + 0.14, STORE_LABELS[choice.store], weight="bold")
+        place.text(left_in, panel_in + 0.3, wording.counted(choice.workers, "worker"), color=GREY, size=7.5)
         for row, slug in enumerate(measured.slugs if column == 0 else ()):
             transport_name(place, bars_in + (row + 0.5) * ROW_IN, slug, measured.label_of(slug), va="center", size=8)
         _bars(place.axes(left_in, bars_in, bars_width_in, rows_in), measured.slugs, costs, longest)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import latency_ms, still_true
 from notebooks.analysis.figures.marks import grid_of_rows, ms_axis
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, Placing, is_narrow, sheet, width_in
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, Placing, annotate, is_narrow, sheet, width_in
 from notebooks.analysis.runs import Run
 from servers import transports
 
@@ -84,14 +84,12 @@ def _frame(axes: Axes, limits: tuple[float, float], rows: int, *, labelled: bool
     axes.set_ylim(rows - 0.5, -0.5)
     grid_of_rows(axes)
     axes.tick_params(axis="x", labelbottom=labelled, labelsize=7)
-    axes.set_xlabel("time from sent to seen, logarithmic" if labelled else "", size=7.5)
+    axes.set_xlabel("from the planned moment until seen, logarithmic" if labelled else "", size=7.5)
 
 
 def _row(axes: Axes, height: float, row: SignalRow) -> None:
     colour = transports.find(row.slug).colour
     axes.plot([row.p50_ms, row.p95_ms], [height, height], color=colour, linewidth=2.2, solid_capstyle="round")
     axes.plot(row.p50_ms, height, "o", markersize=5, color=colour, markerfacecolor="white", markeredgewidth=1.5)
-    axes.annotate(
-        wording.duration(row.p50_ms), (row.p50_ms, height), (-7, 0), textcoords="offset points",
-        ha="right", va="center", size=7, color=GREY, annotation_clip=False,
-    )  # fmt: skip
+    style = {"ha": "right", "va": "center", "size": 7, "color": GREY, "annotation_clip": False}
+    annotate(axes, wording.duration(row.p50_ms), (row.p50_ms, height), (-7, 0), **style)
