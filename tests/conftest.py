@@ -33,13 +33,13 @@ FOLDERS = ("servers", "clients", "loadtests", "notebooks", "results")
 START_OF_A_PROCESS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 """Audit events of Python, see https://docs.python.org/3/library/audit_events.html."""
 
-unmarked: list[str] = []
+running_unmarked: list[str] = []
 """The test that runs, if it is not marked: it may start no process, since `make check` relies on the mark."""
 
 
 def refuse_processes(event: str, args: tuple[object, ...]) -> None:
-    if unmarked and event in START_OF_A_PROCESS:
-        raise AssertionError(f"{unmarked[0]} starts a process ({event}): mark it with @pytest.mark.process")
+    if running_unmarked and event in START_OF_A_PROCESS:
+        raise AssertionError(f"{running_unmarked[0]} starts a process ({event}): mark it with @pytest.mark.process")
 
 
 sys.addaudithook(refuse_processes)
@@ -54,18 +54,19 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so its children
-    missing = "" if "not process" in session.config.option.markexpr else what_is_missing()
+    starts_none = "not process" in session.config.option.markexpr  # as `make check` writes it
+    missing = "" if starts_none else what_is_missing()
     if missing:
         pytest.exit(missing, returncode=3)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    unmarked[:] = [] if item.get_closest_marker("process") else [item.nodeid]
+    running_unmarked[:] = [] if item.get_closest_marker("process") else [item.nodeid]
     try:
         return (yield)
     finally:
-        unmarked.clear()
+        running_unmarked.clear()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which writes the groups into the items' ids

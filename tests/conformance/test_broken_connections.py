@@ -20,12 +20,13 @@ from servers.core.wire import Kind
 from servers.deploy.child_process import LOOPBACK, free_port
 from servers.deploy.deployment_processes import webhook_of
 from servers.deploy.empty_database import engine_folder
+from servers.deploy.engines import ENGINES
 from servers.deploy.relay import Relay
 from servers.transports import TRANSPORTS, Transport
 from tests.conformance.conftest import ServerOf
 from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, deliver, events, online, serving, until
 from tests.support.deployments import AnyDeployment
-from tests.support.engines import SHARED, Engines
+from tests.support.engines import Engines
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
@@ -146,11 +147,11 @@ async def test_clients_start_over_in_a_new_log_when_redis_was_emptied(transport:
             assert bob.snapshot.epoch != epoch
 
 
-@pytest.mark.parametrize("store", SHARED)
+@pytest.mark.parametrize("store", ENGINES)
 async def test_without_its_store_a_server_responds_unavailable_and_keeps_running(store: str) -> None:
     with (
         engine_folder() as folder,
-        SHARED[store](folder) as engine,
+        ENGINES[store](folder) as engine,
         serving(TRANSPORTS[0], "--workers", "2", "--store", engine.fresh_url()) as running,
     ):
         async with httpx.AsyncClient(base_url=running.address, trust_env=False, timeout=DEADLINE_S) as http:

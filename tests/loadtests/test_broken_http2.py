@@ -18,7 +18,7 @@ from servers.core.wire import Kind
 from servers.deploy.child_process import OnTick
 from servers.transports import Transport, find
 from tests.support.breaking_proxy import Act, BreakingProxy, breaking
-from tests.support.chat_harness import ChatHarness, events, serving
+from tests.support.chat_harness import ChatHarness, deliver, events, serving
 from tests.support.deployments import LEAVES_A_SOCKET
 
 pytestmark = [
@@ -44,11 +44,14 @@ async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, 
                 await ada.send(text)
             for client in (ada, bob):
                 assert [event.body for event in await events(client, len(texts), Kind.MESSAGE)] == texts
+            await deliver("the end", ada, ada, bob)  # which a message that was stored twice would precede
     assert proxy.broken["send"] and proxy.broken["events"]
 
 
 @dataclass(frozen=True, slots=True)
 class BehindBreakingProxy(OurServers):
+    """Our servers, in the clear, behind a proxy that speaks TLS and HTTP/2, and breaks. proxies: those that started."""
+
     act: Act
     proxies: list[BreakingProxy] = field(default_factory=list)
 
@@ -58,6 +61,7 @@ class BehindBreakingProxy(OurServers):
     ) -> Iterator[tuple[RunningServers, ClientAddresses]]:
         plain = replace(workload, link="plain")
         with (
+            # a dataclass with slots is another class than the one that super() knows
             OurServers.serving(self, transport, plain, cores, folder, on_tick) as (servers, addresses),
             breaking(addresses.api, self.act) as proxy,
         ):

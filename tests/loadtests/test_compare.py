@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from loadtests.compare import INTERRUPTED
 from results.explorer import PAGE
 from results.schema import CELLS, DELIVERIES, DELIVERIES_FILE
 from servers.transports import TRANSPORTS
+from tests.support.guest import until
 from tests.support.loadtest_run import OPTIONS, ROOT, ComparedRun, cells_below, compared, manifest_below
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
@@ -28,7 +28,7 @@ Cells = dict[str, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ComparedRun:
-    """Return a finished comparison. Its generator may lag on a busy machine: only counts are tested."""
+    """Return a finished comparison. Its generator may lag on a busy machine: no latency is tested."""
     return compared(tmp_path_factory.mktemp("results"))
 
 
@@ -37,8 +37,8 @@ def cells(run: ComparedRun) -> Cells:
     return {row["transport"]: row for row in run.cells}
 
 
-def test_every_transport_is_measured_once_and_in_order_under_the_same_load(cells: Cells) -> None:
-    assert list(cells) == SLUGS
+def test_every_transport_is_measured_once_and_in_order_under_the_same_load(run: ComparedRun, cells: Cells) -> None:
+    assert [cell["transport"] for cell in run.cells] == SLUGS
     assert {tuple(cell) for cell in cells.values()} == {tuple(column.name for column in CELLS)}
     assert len({(cell["messages"], cell["offered"]) for cell in cells.values()}) == 1
     assert {(cell["first_sends"], float(cell["first_ack_p50_s"]) > 0) for cell in cells.values()} == {("8", True)}
@@ -92,9 +92,7 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
         command, cwd=ROOT, env=unbuffered, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         outcome = next(line for line in process.stdout if line.startswith("Raw WebSocket, "))
-        deadline_s = time.monotonic() + 60
-        while not (started := process.children(recursive=True)):  # of the next transport
-            assert time.monotonic() < deadline_s
+        started = until(lambda: process.children(recursive=True))  # of the next transport
         process.send_signal(signal.SIGINT)
         output = process.stdout.read()
         assert process.wait(timeout=60) == INTERRUPTED, outcome + output

@@ -31,9 +31,9 @@ def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_o
         kept = json.loads((tmp_path / "record.json").read_text())
         return [kept["partial"], *kept["hosts"], *(row["name"] for row in kept["rows"])]
 
-    for machine in ("old", "new"):
+    for machine, interrupted_at in (("old", "c"), ("new", "b")):
         with pytest.raises(KeyboardInterrupt):
-            measured(machine, interrupted_at="c" if machine == "old" else "b")
+            measured(machine, interrupted_at)
     assert measured("new") == [False, "new", "a", "b", "c"]
     assert made == ["old a", "old b", "new a", "new b", "new c"]
     measured("new")
@@ -41,25 +41,28 @@ def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_o
 
 
 @pytest.mark.parametrize(
-    ("result", "lost"), [({"lost": 0, "other": 1.0}, [0]), (NotMeasured("the server ended"), []), ({"lost": 1}, [1])]
+    ("result", "kept", "is_partial"),
+    [({"lost": 0, "other": 1.0}, [0], False), (NotMeasured("the server ended"), [], True), ({"lost": 1}, [1], True)],
 )
 def test_a_record_keeps_the_tables_columns_and_is_partial_after_a_failure_or_a_loss(
-    tmp_path: Path, result: Row | NotMeasured, lost: list[int]
+    tmp_path: Path, result: Row | NotMeasured, kept: list[int], is_partial: bool
 ) -> None:
     path = tmp_path / "new" / "record.json"
     makes = Mock(side_effect=[result]), Mock(return_value={"lost": 0})
     planned = [Trial("rows", {"name": str(number)}, make) for number, make in enumerate(makes)]
     status = keep(planned, {"how": "tested"}, TABLES, path, Cores(None, None))
     made = json.loads(path.read_text())
-    assert (status, made["how"], made["partial"]) == (int(lost != [0]), "tested", lost != [0])
-    assert made["rows"] == [*({"name": "0", "lost": count} for count in lost), {"name": "1", "lost": 0}]
+    assert (status, made["how"], made["partial"]) == (int(is_partial), "tested", is_partial)
+    assert made["rows"] == [*({"name": "0", "lost": count} for count in kept), {"name": "1", "lost": 0}]
 
 
 @pytest.mark.parametrize(
     ("lags_s", "counted_s", "attempts"),
     [((0.001,), 0.001, 1), ((0.5, 0.001), 0.001, 2), ((0.5, 0.6, 0.7, 0.001), 0.7, ATTEMPTS_MAX)],
 )
-def test_a_lag_is_measured_again(lags_s: tuple[float, ...], counted_s: float, attempts: int) -> None:
+def test_a_trial_is_repeated_while_the_generator_lags(
+    lags_s: tuple[float, ...], counted_s: float, attempts: int
+) -> None:
     left = iter(lags_s)
     found = repeat_if_lagging(lambda: {"heartbeat_lag_p99_s": next(left)})
     assert found == {"heartbeat_lag_p99_s": counted_s, "trials": attempts}
@@ -70,5 +73,8 @@ def test_a_record_is_valid_json_with_a_line_for_each_row() -> None:
     text = as_json(made, ["rows"])
     assert json.loads(text) == {"commit": "0", "rows": [{"a": None, "b": 1}, {"a": 2.0, "b": 2}]}
     assert '    {"a": 2.0, "b": 2}\n' in text
+
+
+def test_a_row_is_printed_with_its_texts_and_main_figures() -> None:
     row: dict[str, str | float] = {"name": "x", "reason": "", "latency_p50_s": 0.123456789, "lost": 0, "timeouts": 3}
     assert one_line(row) == "x, latency_p50_s 0.12346, lost 0"

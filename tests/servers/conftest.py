@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from servers.core.store import Store, open_store
+from servers.deploy.engines import ENGINES
 from tests.support.clock import FakeClock
-from tests.support.engines import SHARED, Engines
+from tests.support.engines import Engines
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED)])
+@pytest.fixture(params=["sqlite", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in ENGINES)])
 def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -212,7 +212,11 @@ async def test_the_caches_are_bounded_and_forget_the_oldest(presence: Presence, 
 
 
 async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeClock) -> None:
-    await asyncio.gather(*(presence.join(WINDOW._replace(room=f"room-{n}")) for n in range(50)))
+    for number in range(50):
+        await presence.join(WINDOW._replace(room=f"room-{number}"))
+        await presence.require(ADA, f"room-{number}")
+        presence.on_foreign_event(Event(f"room-{number}", 1, Kind.PRESENCE, "bob", "Bob", "offline", 1))
+    assert presence.cached == 3 * 50
     clock.advance(3 * LEASE_S)
     await presence.sweep()
     assert presence.cached == 0

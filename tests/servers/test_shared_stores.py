@@ -20,15 +20,16 @@ from servers.core.stores import postgres_listener, redis_streams
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor
+from servers.deploy.engines import ENGINES
 from tests.support.clock import FakeClock
-from tests.support.engines import DEADLINE_S, SHARED, Engines, answered, psql
+from tests.support.engines import DEADLINE_S, Engines, answered, psql
 from tests.support.stores import ADA, draft, join, log, opened
 
 pytestmark = pytest.mark.process
 LONG_MS = 60_000
 
 
-@pytest.fixture(params=SHARED)
+@pytest.fixture(params=ENGINES)
 def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -14,8 +14,9 @@ from servers.core.errors import NotJoined
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import Cursor, Send
+from servers.deploy.engines import ENGINES
 from tests.support.clock import FakeClock
-from tests.support.engines import DEADLINE_S, SHARED, Engines
+from tests.support.engines import DEADLINE_S, Engines
 from tests.support.stores import opened
 
 ON_DEMAND = Settings(on_demand=True)
@@ -37,7 +38,7 @@ async def instances(store: Store, clock: FakeClock) -> AsyncIterator[tuple[Chat,
         yield found
 
 
-@pytest.fixture(params=["instances", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in SHARED)])
+@pytest.fixture(params=["instances", *(pytest.param(scheme, marks=pytest.mark.process) for scheme in ENGINES)])
 async def chats(
     request: pytest.FixtureRequest, engines: Engines, instances: tuple[Chat, Chat]
 ) -> AsyncIterator[tuple[Chat, Chat]]:

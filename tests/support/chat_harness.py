@@ -18,7 +18,7 @@ TYPING_S = 0.5
 DEADLINE_S = 15.0
 SECRET = "conformance"
 DURATIONS = ("--lease", str(LEASE_S), "--hold", str(HOLD_S), "--ping", "1", "--typing", str(TYPING_S))
-"""The options of a server that make them short."""
+"""Options of a server that set these durations."""
 
 OPTIONS = Options(poll_s=0.05, gap_s=0.1, backoff_s=0.02, backoff_max_s=0.2)
 
@@ -27,7 +27,7 @@ OPTIONS = Options(poll_s=0.05, gap_s=0.1, backoff_s=0.02, backoff_max_s=0.2)
 def serving(
     transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None
 ) -> Iterator[ChildProcess]:
-    """Run a server of that transport as a process. Its port is fixed: another may be started there after it."""
+    """Run a server of that transport until the block ends. port: 0 for a free one; another may use it afterwards."""
     command = ["servers", transport.slug, *DURATIONS, "--port", str(port or free_port()), *more]
     with started(command, env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
         yield running
@@ -52,7 +52,7 @@ class ChatHarness:
 
     @asynccontextmanager
     async def joined(self, *names: str) -> AsyncIterator[list[ChatSession]]:
-        """Have these users join, one after the other."""
+        """Yield clients of these users, who have joined one after the other, and leave at the end."""
         async with AsyncExitStack() as stack:
             yield [await stack.enter_async_context(await self.log_in(name)) for name in names]
 

@@ -1,4 +1,4 @@
-"""Real engines for tests: one Redis and one PostgreSQL for the whole run, and a database of its own for each test."""
+"""Real engines for tests: one Redis and one PostgreSQL in each pytest process, an empty database for each test."""
 
 import asyncio
 import subprocess
@@ -11,14 +11,13 @@ from servers.deploy import engines
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES, Engine
 
-SHARED = ENGINES  # the engines that several processes share, by the scheme of their URLs
 INSTALL = "apt-get update && apt-get install -y --no-install-recommends"
 DEADLINE_S = 15.0
 Value = TypeVar("Value")
 
 
 def what_is_missing() -> str:
-    """Return a message that names every missing program and the command that installs them; "" if none is missing."""
+    """Return a message that names the missing programs of the engines and what installs them; "" if none is missing."""
     missing = engines.missing()
     if not missing:
         return ""
@@ -30,7 +29,7 @@ def what_is_missing() -> str:
 
 
 async def answered(request: Callable[[], Awaitable[Value]]) -> Value:
-    """Repeat a request until the store answers again; return its result."""
+    """Repeat a request until the store answers again; return its result. Raises TimeoutError."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
             with suppress(Unavailable):
@@ -55,7 +54,7 @@ class Engines:
         """Return the URL of an empty database of that engine."""
         if scheme not in self._running:
             folder = self._stack.enter_context(engine_folder())
-            self._running[scheme] = self._stack.enter_context(SHARED[scheme](folder))
+            self._running[scheme] = self._stack.enter_context(ENGINES[scheme](folder))
         return self._running[scheme].fresh_url()
 
     def close(self) -> None:

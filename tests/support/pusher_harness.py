@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def signed_subscription(socket_id: str, channel: str, user: Json | None = None) -> Json:
-    """Return the data of a `pusher:subscribe`, as `user` on a presence channel."""
+    """Return the data of a `pusher:subscribe`, signed unless the channel is public; `user`: of a presence channel."""
     data: Json = {"channel": channel}
     if user is not None:
         data["channel_data"] = json.dumps(user)
@@ -59,7 +59,7 @@ class PusherHarness:
             self.inbox[socket_id].append(json.loads(action.text))
 
     def connect(self, *channels: str) -> str:
-        """Open a connection and subscribe it; return its socket id."""
+        """Open a connection, subscribe it, and forget the frames that came; return its socket id."""
         socket_id, _ = self.connections.open(CREDENTIALS.key, "7")
         for channel in channels:
             self.subscribe(socket_id, channel)
@@ -67,7 +67,7 @@ class PusherHarness:
         return socket_id
 
     def connect_member(self, channel: str, user_id: str) -> str:
-        """Connect and subscribe one user of a presence channel; return the socket id."""
+        """Connect and subscribe one user of a presence channel, whose inbox keeps the answer; return the socket id."""
         socket_id = self.connect()
         self.subscribe(socket_id, channel, {"user_id": user_id, "user_info": {"name": user_id}})
         return socket_id

@@ -1,4 +1,4 @@
-"""A real nginx before real servers: each transport's site works, and each of its lines is needed for something."""
+"""A real nginx before real servers: each transport's site works, and what breaks without some of its lines."""
 
 import asyncio
 import secrets
@@ -145,7 +145,9 @@ async def test_a_conversation_crosses_two_servers_and_nginx(transport: Transport
 @pytest.mark.parametrize(
     ("instead", "status"), [({}, 200), ({"proxy_next_upstream error timeout non_idempotent;": ""}, 502)]
 )
-def test_a_send_to_a_killed_server_is_retried(instead: dict[str, str], status: int, engines: Engines) -> None:
+def test_a_send_to_a_killed_server_is_retried_where_the_site_allows_it(
+    instead: dict[str, str], status: int, engines: Engines
+) -> None:
     transport = find("short_polling")
     with (
         two_servers(transport, engines) as (killed, stays),

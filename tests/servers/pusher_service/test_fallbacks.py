@@ -14,6 +14,8 @@ from tests.support.pusher_harness import CREDENTIALS
 
 LIMITS = Limits(connections_max=1, backlog_messages_max=2, detached_s=0.2)
 SESSION = f"/pusher/app/{CREDENTIALS.key}/7/abcdefgh"
+UNKNOWN = "/pusher/app/unknown/7/a"
+TOO_LONG = "x" * 64  # a session's name
 PING = json.dumps([json.dumps({"event": "pusher:ping"})])
 
 
@@ -33,7 +35,9 @@ async def poll(http: httpx.AsyncClient, session: str = SESSION, protocol: str = 
     return (await http.post(f"{session}/xhr", params={"protocol": protocol})).text
 
 
-async def test_a_client_that_does_not_come_back_is_closed_and_then_forgotten(http: httpx.AsyncClient) -> None:
+async def test_a_client_that_lags_is_closed_and_one_that_does_not_come_back_is_forgotten(
+    http: httpx.AsyncClient,
+) -> None:
     await poll(http)
     await http.post(f"{SESSION}/xhr_send", content=json.dumps(3 * json.loads(PING)))
     assert (await poll(http)).startswith("c[4200,")
@@ -44,26 +48,39 @@ async def test_a_client_that_does_not_come_back_is_closed_and_then_forgotten(htt
 
 
 @pytest.mark.parametrize(
-    ("session", "protocol", "code"),
-    [("/pusher/app/unknown/7/a", "7", 4001), (SESSION, "8", 4007), (f"{SESSION}i", "7", 4100)],
+    ("open_already", "session", "protocol", "code"),
+    [
+        (UNKNOWN, UNKNOWN, "7", 4001),
+        (UNKNOWN, SESSION, "8", 4007),
+        (f"{SESSION}x", f"{SESSION}i", "7", 4100),
+    ],
+    ids=["unknown key", "unknown protocol", "too many connections"],
 )
 async def test_the_first_response_to_a_rejected_client_states_the_reason(
-    session: str, protocol: str, code: int, http: httpx.AsyncClient
+    open_already: str, session: str, protocol: str, code: int, http: httpx.AsyncClient
 ) -> None:
-    await poll(http, f"{SESSION}x" if code == 4100 else "/pusher/app/unknown/7/a")
+    await poll(http, open_already)
     opened, error, closed = (await poll(http, session, protocol)).splitlines()
     assert (opened, json.loads(closed[1:])[0]) == ("o", code)
     assert json.loads(json.loads(error[1:])[0])["data"]["code"] == code
 
 
+async def test_nothing_can_be_sent_before_the_first_poll(http: httpx.AsyncClient) -> None:
+    assert (await http.post(f"{SESSION}/xhr_send", content=PING)).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
-        *(("/xhr_send", body, status) for body, status in (("{", 400), (b"\xff", 400), ("x" * 2_000_000, 413))),
-        *(("/jsonp", "", 404), *((f"{'x' * 64}/{kind}", "[]", 400) for kind in ("xhr", "xhr_streaming", "xhr_send"))),
+        ("/xhr_send", "{", 400),
+        ("/xhr_send", b"\xff", 400),
+        ("/xhr_send", "x" * 2_000_000, 413),
+        ("/jsonp", "", 404),
+        (f"{TOO_LONG}/xhr", "[]", 400),
+        (f"{TOO_LONG}/xhr_streaming", "[]", 400),
+        (f"{TOO_LONG}/xhr_send", "[]", 400),
     ],
 )
 async def test_an_invalid_request_is_refused(path: str, body: str, status: int, http: httpx.AsyncClient) -> None:
-    assert (await http.post(f"{SESSION}/xhr_send", content=PING)).status_code == 404
     await poll(http)
     assert (await http.post(f"{SESSION}{path}", content=body)).status_code == status
