@@ -4,7 +4,6 @@ Under pytest-xdist a worker runs whole files (`--dist loadgroup`), so that fixtu
 groups that take longest start first. Missing engines are reported before the first test.
 """
 
-import gc
 import os
 import signal
 import sys
@@ -92,14 +91,6 @@ def locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(LOCKS, str(folder))
         yield
-
-
-@pytest.fixture(autouse=True)
-def garbage(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Collect garbage while a test's own filters apply: a warning that it ignores shall not reach a later test."""
-    yield
-    if request.node.get_closest_marker("filterwarnings"):
-        gc.collect()
 
 
 @pytest.fixture(scope="session")

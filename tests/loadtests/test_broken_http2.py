@@ -19,14 +19,8 @@ from servers.deploy.child_process import OnTick
 from servers.transports import Transport, find
 from tests.support.breaking_proxy import Act, BreakingProxy, breaking
 from tests.support.chat_harness import ChatHarness, deliver, events, serving
-from tests.support.deployments import LEAVES_A_SOCKET
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.usefixtures("certificates"),
-    pytest.mark.xdist_group("measuring"),
-    LEAVES_A_SOCKET,
-]
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("certificates"), pytest.mark.xdist_group("measuring")]
 
 LOAD = Workload(
     users=4, room_size=2, rate_per_s=4.0, measured_s=2.0, poll_interval_s=0.25, link=H2, connections_break=1

@@ -72,18 +72,15 @@ class Deployed:
             yield running
 
 
-LEAVES_A_SOCKET = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""If a connection is cancelled while it opens, httpcore 1.0.9 may leave the socket to the garbage collector."""
-
 AnyDeployment = Processes | Deployed
 TESTED_DEPLOYMENTS: tuple[tuple[AnyDeployment, tuple[pytest.MarkDecorator, ...]], ...] = (
     (Processes(), ()),
     (Processes(presence=RenewedBy.WEBHOOK), ()),
     (Processes(2, "redis"), ()),
     (Processes(2, "postgresql"), (pytest.mark.drill,)),
-    (Processes(link=Link.TLS), (pytest.mark.drill, LEAVES_A_SOCKET)),
-    (Processes(link=Link.H2), (pytest.mark.drill, LEAVES_A_SOCKET)),
-    (Processes(2, "redis", link=Link.H2), (pytest.mark.drill, LEAVES_A_SOCKET)),
+    (Processes(link=Link.TLS), (pytest.mark.drill,)),
+    (Processes(link=Link.H2), (pytest.mark.drill,)),
+    (Processes(2, "redis", link=Link.H2), (pytest.mark.drill,)),
     *((Deployed(deployment), (pytest.mark.drill,)) for deployment in DEPLOYMENTS),
 )
 """Every transport on each that serves it; what is marked is left to `make drills`."""
