@@ -1,7 +1,7 @@
-"""What the terminal chat shows: pure functions from events and views to styled text.
+"""What the terminal chat shows: functions from events and views to styled text.
 
 Teaches that a chat window shows two things: the log, a line per message, and in a toolbar the state that follows from
-the log. Nothing here reads a clock, a screen's size or a setting.
+the log. Nothing here reads a clock or a screen's size; times are those of the local time zone.
 """
 
 import re
@@ -45,7 +45,7 @@ def message_line(event: Event, is_own: bool) -> StyleAndTextTuples:
 
 
 def notice_line(text: str, at_ms: int = 0, style: str = "class:quiet") -> StyleAndTextTuples:
-    """Return a line of the program's own."""
+    """Return a line of the program's own. at_ms: ms since 1970; 0 for a line without a time."""
     return _line(at_ms, ("", ""), (style, "· "), (style, text))
 
 

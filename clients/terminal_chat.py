@@ -70,7 +70,7 @@ class TerminalChat:
         self._start_log()
 
     async def run(self) -> None:
-        """Chat until the user leaves; an exception group holds Refused if the server does not accept them any more."""
+        """Chat until the user leaves. Raises an exception group with Refused if the server does not accept the user."""
         self._note(f"You are {self._session.account.name}, in {self._session.room}; see /help")
         for message in self._session.snapshot.messages:
             self._show(message)
@@ -192,7 +192,8 @@ class TerminalChat:
 
 
 def is_command(line: str) -> bool:
-    return line.startswith("/") and not line.startswith("//")
+    """Return whether a line begins with one slash; spaces before it do not count."""
+    return line.lstrip().startswith("/") and not line.lstrip().startswith("//")
 
 
 def now_ms() -> int:

@@ -10,12 +10,11 @@ from typing import Any, Self
 from msgspec import Struct
 from msgspec.structs import asdict
 
-RESULTS = Path(__file__).parents[2] / "results"
-LINK_RUN = RESULTS / "reference" / "link"
+LINK_RUN = Path(__file__).parents[2] / "results" / "reference" / "link"
 
 
 class Counts(Struct, frozen=True):
-    """What has added up so far. Bytes are TCP payload, seen from the browser; published: from the API to the service.
+    """What has added up so far. Bytes are TCP payload, up and down at the browser; published: API and push service.
 
     connections: how many carry a request or a WebSocket now. billed_messages: what a push service of our own counts as
     its vendor does.
@@ -72,7 +71,7 @@ def planned(service: Mapping[str, Any]) -> Plan:
 
 
 class Bill(Struct, frozen=True):
-    """What a serverless host has metered since it began: seconds billed, calls cut at the limit, and calls refused."""
+    """What a serverless host has metered since it began. function_s: seconds billed. cuts: calls ended at the limit."""
 
     function_s: float
     cold_starts: int
@@ -93,7 +92,7 @@ def billed(meter: Mapping[str, Any]) -> Bill:
 def request_bytes(run: Path) -> dict[str, float]:
     """Return about how many bytes a request of short polling sends, by link.
 
-    It is the median over the repeats; one that is void over any link is left out.
+    It is the median over the repeats; a repeat that is void over one of the links is left out.
     """
     with (run / "cells.csv").open(encoding="utf-8") as file:
         rows = [
