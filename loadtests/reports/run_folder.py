@@ -19,7 +19,7 @@ from loadtests.accounts.cell import Cell
 from loadtests.accounts.predictions import Limit
 from loadtests.accounts.verdict import SPEED, Status, Verdict, slow_cells
 from loadtests.harness.children import Overloaded
-from loadtests.reports.tables import rewrite, write_rows, write_text
+from loadtests.reports.tables import open_table, rewrite, write_rows, write_text
 from loadtests.scenarios import Key, Planned
 from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, KINDS, KINDS_FILE, MANIFEST
 
@@ -79,7 +79,7 @@ class RunFolder:
         attempts = self.attempts.get(key, 0) + 1
         deliveries: Sequence[Sequence[object]] = cell.deliveries
         if samples_max is not None and len(deliveries) > samples_max:
-            drawn = Random(f"{cell.planned.key}").sample(range(len(deliveries)), samples_max)
+            drawn = Random(f"{key}").sample(range(len(deliveries)), samples_max)
             deliveries = [deliveries[index] for index in sorted(drawn)]
         write_rows(self.path / DELIVERIES_FILE, "a", deliveries)
         write_rows(self.path / KINDS_FILE, "a", cell.kinds)
@@ -112,8 +112,8 @@ class RunFolder:
         slow = self.slow_cells()
         found: dict[Key, Verdict] = {}
         for planned in plan:
-            noted = self._manifest["verdicts"].get(planned.label(planned.transport.slug), {})
-            if planned.key in slow and noted["verdict"] == Status.VALID:
+            label = planned.label(planned.transport.slug)
+            if planned.key in slow and self._manifest["verdicts"][label]["verdict"] == Status.VALID:
                 found[planned.key] = Verdict(Status.SUSPECT, slow[planned.key])
         verdicts_by_text = {tuple(_texts(key)): verdict for key, verdict in found.items()}
         index = [column.name for column in CELLS].index("verdict")  # the reason is in the column after it
@@ -168,7 +168,7 @@ class RunFolder:
             )
         for name, length in begun["table_bytes"].items():
             os.truncate(self.path / name, min(length, (self.path / name).stat().st_size))
-        with (self.path / CELLS_FILE).open(newline="") as file:
+        with open_table(self.path / CELLS_FILE, "r") as file:
             for row in csv.DictReader(file):
                 scenario, point, slug, repeat = (row[column.name] for column in KEY)
                 self._note_done(Key(scenario, point, slug, int(repeat)), row)
@@ -177,7 +177,7 @@ class RunFolder:
 
     def _note_done(self, key: Key, row: Mapping[str, str]) -> None:
         self.done[key] = row["limit"]
-        self.attempts[key] = int(float(row["attempts"]))
+        self.attempts[key] = int(row["attempts"])
         self._speed[key] = {name: float(row[name]) for name in SPEED}
 
     def _rewrite(self, names: Iterable[str], changed: Callable[[list[str]], list[str] | None]) -> None:
