@@ -173,6 +173,7 @@ async def test_commands_are_not_sent_to_anybody(harness: ChatHarness) -> None:
             ("/who", f"\u25cf {bob.account.name}"),
             ("/help", "/quit  leave"),
             ("/nonsense", "/nonsense: no such command"),
+            (" /spaced", "/spaced: no such command"),
             ("//slash", "┃ /slash"),
         ):
             keys.send_text(f"{typed}\r")

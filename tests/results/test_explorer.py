@@ -128,7 +128,9 @@ def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links
 
 def test_a_link_on_which_all_loads_were_measured_has_unit_costs_and_loads_of_its_own(tmp_path: Path) -> None:
     for folder, link in ((tmp_path, "plain"), (tmp_path / "tls", "tls")):
-        shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("*.png", "*.gz", "tls", "h2"), dirs_exist_ok=True)
+        shutil.copytree(
+            REFERENCE, folder, ignore=shutil.ignore_patterns("*.png", "*.gz", "tls", "h2"), dirs_exist_ok=True
+        )
         cells = pd.read_csv(folder / CELLS_FILE, dtype=str, keep_default_na=False)
         cells.assign(link=link).to_csv(folder / CELLS_FILE, index=False)
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -8,8 +8,10 @@ from socketserver import BaseRequestHandler
 from threading import Thread
 from urllib.parse import urlsplit
 
+from websockets.exceptions import ConnectionClosed
+
 from servers.shortest.processes import DEADLINE_S
-from tests.support.listener import UPGRADE
+from tests.support.guest import silent_socket
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -21,7 +23,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 def http_server(handler: Callable[..., BaseRequestHandler]) -> Iterator[str]:
     """Serve from a thread until the block ends; yields the address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        serving = Thread(target=server.serve_forever, args=(0.01,))  # how often it looks whether it is to end, in s
+        serving = Thread(target=server.serve_forever, args=(0.01,))  # s between two looks for a shutdown
         serving.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
@@ -32,16 +34,9 @@ def http_server(handler: Callable[..., BaseRequestHandler]) -> Iterator[str]:
 
 def send_broken_frame(url: str) -> None:
     """Upgrade, then send a frame without a mask, which RFC 6455 section 5.1 forbids a client; wait for the end."""
-    parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), DEADLINE_S) as connection:
-        connection.sendall(f"{UPGRADE.format('/')}\r\n".encode())
-        response = b""
-        while b"\r\n\r\n" not in response:
-            response += connection.recv(4096)
-        connection.sendall(b"\x81\x06Hello!")
-        with suppress(ConnectionResetError):  # by a process that dies
-            while connection.recv(4096):
-                pass
+    with silent_socket(url) as opened, suppress(ConnectionClosed):
+        opened.socket.sendall(b"\x81\x06Hello!")
+        opened.recv(DEADLINE_S)
 
 
 def send_half_a_body(url: str) -> None:
