@@ -114,7 +114,7 @@ def test_a_browser_counts_a_typing_notice_from_its_arrival_and_forgets_visitors(
 def test_a_browser_tries_again_no_sooner_than_the_server_says(header: str, header_ms: int) -> None:
     refusal = msgspec.json.encode(Refusal("too_many", "500 commands a second", retry_after_s=1.5)).decode()
     found = json.loads(run_script("retry_after.mjs", refusal, header))
-    assert found == {"afterMs": [1500, 1500, header_ms], "final": [400, 404]}
+    assert found == {"afterMs": [1500, 1500, header_ms], "final": {body: [400, 404] for body in "<{n"}}
 
 
 def test_a_browser_quotes_the_name_of_a_room_in_a_path() -> None:

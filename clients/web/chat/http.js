@@ -1,8 +1,8 @@
 // What every client does over plain HTTP: log in, join, read, send heartbeats and commands. As in
 // clients/http_session.py.
 //
-// A request fails in one of two ways: the server refuses, or the connection is lost. For everything that crosses the
-// wire, `onTraffic(direction, about, data)` is called, with "up" or "down", so that it can be drawn.
+// A request fails in one of two ways: the server refuses, or the connection is lost. For what crosses the wire,
+// `onTraffic(direction, about, data)` is called, so that it can be drawn: see `arrowOf` in lane/arrows.js.
 
 import { ConnectionLost, Refused, refused } from "./errors.js";
 import { formatCursor } from "./inbox.js";
@@ -56,7 +56,9 @@ export class HttpSession {
     let data = { type: "no_response" };
     this.onTraffic("up", path);
     try {
-      data = await decoded(await this.request(method, path, { ...json, signal: AbortSignal.any(signals), keepalive }));
+      const response = await this.request(method, path, { ...json, signal: AbortSignal.any(signals), keepalive });
+      data = { type: "error" };
+      data = await decoded(response);
       return data;
     } finally {
       this.onTraffic("down", path, data);
@@ -76,13 +78,12 @@ export class HttpSession {
 
 /** Return a response's JSON. Raises Refused, or ConnectionLost if a later attempt may succeed. */
 export async function decoded(response) {
-  const retryAfterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) is ignored
-  const data = await response.json().catch((error) => {
-    const { status } = response;
-    const isPermanent = status >= 400 && status < 500 && !TEMPORARY_STATUSES.includes(status);
-    if (isPermanent) throw new Refused("unavailable", `${response.url} responded with ${response.status}`);
-    throw new ConnectionLost(`${response.url}: ${error.message}`, retryAfterS);
-  });
-  if (response.ok) return data;
-  throw response.status >= 500 ? new ConnectionLost(data.detail, retryAfterS) : refused(data);
+  const { ok, status, url } = response;
+  const afterS = Number(response.headers.get("Retry-After")) || 0; // a date (RFC 9110 section 10.2.3) is ignored
+  const data = await response.json().catch(() => null);
+  if (ok && data) return data;
+  const isOurs = Boolean(data?.error); // a proxy's response holds no refusal
+  const detail = isOurs ? data.detail : `${url} responded with ${status}`;
+  if (ok || status >= 500 || (!isOurs && TEMPORARY_STATUSES.includes(status))) throw new ConnectionLost(detail, afterS);
+  throw isOurs ? refused(data) : new Refused("unavailable", detail);
 }

@@ -15,6 +15,7 @@ const REQUESTS = {
   service: "which push service?",
   auth: "may I subscribe?",
 };
+const FAILURES = { no_response: "no response", error: "refused" };
 const RESPONSES = { open: { words: "connection open", waits: "connection" }, ack: { words: "ok" } };
 
 /** Return the arrow of a request, a response or a frame; undefined for what needs none.
@@ -30,8 +31,8 @@ export function arrowOf(direction, about, data) {
   if (direction === "connect") return { direction, words: REQUESTS.socket, kind: "request" };
   if (direction === "up")
     return { direction, words: REQUESTS[request] ?? request, kind: "request", waits: isPoll ? "server" : undefined };
-  if (data.type === "no_response")
-    return { direction, words: "no response", kind: "ended", waits: isPoll ? "nobody" : undefined };
+  if (FAILURES[data.type])
+    return { direction, words: FAILURES[data.type], kind: "ended", waits: isPoll ? "nobody" : undefined };
   if (data.type === "closed")
     return { direction, words: "connection lost", kind: "ended", waits: "nobody", isEnd: true };
   if (data.type === "page") return { direction, ...pageArrow(data, isPoll), waits: isPoll ? "browser" : undefined };

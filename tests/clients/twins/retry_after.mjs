@@ -12,6 +12,10 @@ const bodies = [
 const failures = bodies.map((body) => decoded(new Response(...body)).catch((error) => error));
 const afterMs = [refused(JSON.parse(json)), ...(await Promise.all(failures))].map((error) => error.retryAfterMs);
 const statuses = [400, 404, 408, 425, 429, 500, 503];
-const errors = statuses.map((status) => decoded(new Response("<html>", { status })).catch((error) => error));
-const isFinal = (await Promise.all(errors)).map((error) => error instanceof Refused);
-console.log(JSON.stringify({ afterMs, final: statuses.filter((_, place) => isFinal[place]) }));
+const final = {};
+for (const body of ["<html>", '{ "message": "slow down" }', "null"]) {
+  const errors = statuses.map((status) => decoded(new Response(body, { status })).catch((error) => error));
+  const isFinal = (await Promise.all(errors)).map((error) => error instanceof Refused && error.message.length > 0);
+  final[body[0]] = statuses.filter((_, index) => isFinal[index]);
+}
+console.log(JSON.stringify({ afterMs, final }));
