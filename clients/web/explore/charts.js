@@ -22,7 +22,7 @@ export function drawRanges(parent, size, rows, axis, limit, name) {
       const end = Math.max(x(marks[to]), x(marks[from]) + px);
       line(group, "range", x(marks[from]), bar, end, bar, { "stroke-width": thick * px });
     };
-    write(group, width < 400 * px ? label.replace("local ", "") : label, left, base, "start", "name");
+    write(group, width < 400 * px ? label.split(" (")[0] : label, left, base, "start", "name");
     write(group, text, right, base, "end", "value");
     range("least", "most", 2);
     range("low", "high", 8);

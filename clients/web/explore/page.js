@@ -30,7 +30,7 @@ let [preset, inputs, found, sizes, noting] = ["", {}];
 function draw() {
   found = outcomes(inputs, constants);
   const { slug, label, also, p95, cores, why } = answerOf(found, inputs, constants);
-  const texts = { choice: label, also: also && `or ${also}: no difference beyond the error`, p95, cores, why };
+  const texts = { choice: label, also, p95, cores, why };
   for (const [name, said] of Object.entries(texts)) setText($(`answer-${name}`), said);
   $("verdict").style.setProperty("--hue", colourOf(slug));
   drawDelays(slug);

@@ -1,6 +1,6 @@
 // The answer in words: which transport, by which two figures, and what would change the choice.
 
-import { listed } from "../format.js";
+import { listed, percent } from "../format.js";
 import { DEPLOYMENTS, PEAK } from "./bills.js";
 import { INPUTS } from "./inputs.js";
 import { decidingOf, FIGURES, outcomes } from "./model.js";
@@ -34,17 +34,19 @@ export function answerOf(found, inputs, constants) {
   const labels = Object.fromEntries(constants.transports.map((row) => [row.slug, row.label]));
   const choice = choiceOf(found, inputs, constants);
   const late = INPUTS.late.show(inputs.late);
+  const others = listed(choice.others.map((slug) => labels[slug]));
   const slower = Object.keys(labels).filter((slug) => found[slug].p95.value >= inputs.late);
   const tooLate = slower.length ? `Too late: ${listed(slower.map((slug) => labels[slug]))}.` : "All are in time.";
+  const beyond = found[choice.slug].cores.basis === "model" ? " These figures lie beyond what was measured." : "";
   const figures = choice.next && ["p95", "cores"].map((name) => FIGURES[name].show(found[choice.next][name].value));
   const next = figures ? `Next: ${labels[choice.next]}, ${figures.join(" and ")} cores.` : "";
-  const least = `Of those in time (${late}) on this deployment, it takes the least CPU. ${next} ${tooLate}`;
+  const least = `Of those in time (${late}) on this deployment, it takes the least CPU. ${next} ${tooLate}${beyond}`;
   const fastest = `Nothing that runs on this deployment is in time (${late}). This one is the fastest.`;
   const none = "One process cannot do this work on any transport. Choose a deployment that starts further processes.";
   return {
     slug: choice.slug,
     label: labels[choice.slug],
-    also: listed(choice.others.map((slug) => labels[slug])),
+    also: others && `or ${others}: within the error, ± ${percent(found[choice.slug].cores.error)}`,
     p95: FIGURES.p95.show(found[choice.slug].p95.value),
     cores: FIGURES.cores.show(found[choice.slug].cores.value),
     why: !choice.fits ? none : choice.inTime ? least : fastest,
