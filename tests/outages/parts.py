@@ -15,11 +15,11 @@ from typing import Any
 
 import psutil
 
+from results.explorer import REFERENCE
 from results.schema import PARTS_FILE
 from servers.deploy.child_process import ChildProcess, started
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
 from servers.transports import find
-from tests.outages.__main__ import REFERENCE
 from tests.support.chat_harness import ChatHarness, deliver
 
 RENTED = {"push_service"}

@@ -6,18 +6,18 @@ import re
 
 import pytest
 
+from results.explorer import REFERENCE
 from results.schema import OUTAGES as COLUMNS
 from results.schema import OUTAGES_FILE, PARTS_FILE
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
-from tests.outages import __main__ as command
 from tests.outages import parts
 from tests.outages.outages import OUTAGES, Deployed, Outage, new_version, push_server_killed, run_outage
 from tests.outages.outcome import outcome
 from tests.outages.people import Crowd, Person, Received, Sent, Size
 
 SHORT = Size(people=4, every_s=0.4, before_s=1.0, after_s=1.5)
-PARTS = json.loads((command.REFERENCE / PARTS_FILE).read_text(encoding="utf-8"))
-RECORD = json.loads((command.REFERENCE / OUTAGES_FILE).read_text(encoding="utf-8"))["outages"]
+PARTS = json.loads((REFERENCE / PARTS_FILE).read_text(encoding="utf-8"))
+RECORD = json.loads((REFERENCE / OUTAGES_FILE).read_text(encoding="utf-8"))["outages"]
 QUOTED = ("up_to_date_s", "silent_s", "unacknowledged_s", "reconnecting_s")
 
 
