@@ -59,7 +59,8 @@ RecordFolder = Annotated[Path, typer.Option(help="Folder for the record.", callb
 Slugs = Annotated[list[str] | None, typer.Option(help=f"One of {SLUGS}; repeat for several, all if none.")]
 Quick = Annotated[bool, typer.Option(help="Once, with small numbers: a preview.")]
 ScenarioName = Annotated[
-    str | None, typer.Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all of them with --full.")
+    str | None,
+    typer.Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all but the optional ones with --full."),
 ]
 Users = Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{DEFAULT}.")]
 RoomSize = Annotated[int | None, typer.Option(min=1, help=f"Users per room{DEFAULT}.")]
@@ -80,8 +81,8 @@ Full = Annotated[
     bool,
     typer.Option(
         "--full",
-        help="Every scenario (or the one named) on every transport, repeated; about two hours. The same command "
-        "resumes a run that was interrupted.",
+        help="Every scenario but the optional ones (or the one named) on every transport, repeated; about two hours. "
+        "The same command resumes a run that was interrupted.",
     ),
 ]
 Preview = Annotated[bool, typer.Option("--quick", help="All transports within a minute: a preview, not a measurement.")]

@@ -56,7 +56,7 @@ def choose_scenarios(name: str | None, full: bool, quick: bool, link: str = PLAI
     if name:
         return [find_scenario(name)]
     if full and link != PLAIN:
-        return [replace(find_scenario(name), repeats=2, samples=SAMPLES) for name in ON_ANOTHER_LINK]
+        return [replace(find_scenario(each), repeats=2, samples=SAMPLES) for each in ON_ANOTHER_LINK]
     if full:
         return [row for row in SCENARIOS if not row.is_optional]
     return [PREVIEW if quick else CONVERSATION]
@@ -93,7 +93,7 @@ def check_link(link: str) -> None:
 def choose_generators(given: str, scenarios: Sequence[Scenario]) -> int:
     """Return the number of generator processes; for `auto` as many as there are spare cores and can share all users.
 
-    Raises ValueError unless it is `auto` or a number.
+    Raises ValueError unless it is `auto` or a number from 1 to GENERATORS_MAX.
     """
     if given == AUTO:
         users = [load.users for scenario in scenarios for load in scenario.workloads]
@@ -106,13 +106,13 @@ def choose_generators(given: str, scenarios: Sequence[Scenario]) -> int:
 def check_loads(
     scenarios: Sequence[Scenario], chosen: Sequence[Transport], target: OurServers, generators: int
 ) -> None:
-    """Raise ValueError if a load does not fill its rooms and generators, or if the target cannot have it."""
+    """Raise ValueError, with what to change, for loads that cannot be measured on this target."""
     for name, load in [(scenario.name, load) for scenario in scenarios for load in scenario.workloads]:
         check_link(load.link)
         if load.proxy and engines.program("nginx") is None:
             raise ValueError(f"--scenario {name} needs nginx; Debian's package nginx has it")
         if load.users % load.room_size:
-            raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill rooms")
+            raise ValueError(f"--users {load.users} is not a multiple of --room-size {load.room_size}: fill all rooms")
         event_s = max(load.restart_at_s, load.bunch_s)
         if load.measured_s <= event_s:
             event = "a restart" if load.restart_at_s else "the first bunch of messages"

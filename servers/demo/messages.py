@@ -83,7 +83,7 @@ class LaneInfo(Struct, frozen=True, kw_only=True):
 
 
 class LaneAddresses(LaneInfo, frozen=True, kw_only=True):
-    """A lane, and where a window reaches its API and its push service; empty if the API names the service."""
+    """A lane, and where a window reaches its API and its push service: empty unless the demo runs a push service."""
 
     address: str
     push_service: str
@@ -96,7 +96,7 @@ class AbsentLane(LaneInfo, frozen=True, kw_only=True):
 
 
 class OpenedWindow(Struct, frozen=True):
-    """An open window: its user's name, lanes, absent ones, labels of those to switch; `request_bytes` of a run."""
+    """An open window. additions: labels of the lanes to switch, by slug. request_bytes: bytes of a poll, by link."""
 
     window: str
     name: str
@@ -116,7 +116,7 @@ AnyResponse = OpenedWindow | LaneAddresses | Done
 
 
 class LaneState(Struct, frozen=True):
-    """Whether a lane is shown at all, whether its server is up, and what the server has counted."""
+    """Whether a lane is shown, whether its server is up, and what it has cost since the window began to count."""
 
     is_on: bool
     is_up: bool
@@ -126,7 +126,7 @@ class LaneState(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """The state of all lanes as a window sees it, sent several times a second.
+    """The state of all lanes as a window sees it, sent about twice a second.
 
     profile: of the serverless host; empty without one. limit_s: the host ends every call after it; 0 without a host.
     """
