@@ -4,7 +4,7 @@
 # **Own them, as long as one server is enough; rent them if you only have functions.** One server has the fewest parts
 # and the shortest way for each message, and on a host with a free credit it costs the least as long as one process is
 # enough. Renting adds a transit to every message. The vendor counts every delivery, and an outage of the vendor is an
-# outage of your chat. What you get: connections that survive each of your deployments, and no server to maintain.
+# outage of your chat. What you get: connections that survive each new version of your code, and no server to maintain.
 # Whatever failed, in each of the three, no acknowledged message was lost.
 
 # %%
@@ -32,7 +32,7 @@ assert min(programs, key=programs.__getitem__) == reports.SINGLE
 assert min(by_users, key=lambda deployment: side_by_side.half_within_ms(folder, deployment)) == reports.SINGLE
 everything = reports.outages(folder)
 assert everything["lost"].sum() == 0
-print(f"{side_by_side.lost(everything)}, in {len(everything)} drills")
+print(f"{side_by_side.lost(everything)}, in {len(everything)} outages")
 
 # %% [markdown]
 # The three are the source document's: an API of functions with Pusher beside it; functions and your own WebSocket
@@ -43,8 +43,9 @@ print(f"{side_by_side.lost(everything)}, in {len(everything)} drills")
 #
 # ## The extra hop
 #
-# The API must send each message to the service that holds the connections. That is one transit more: d + s + d, where a
-# server of your own has 2 d. To see it, we put delays between clients, servers and service.
+# The API must send each message to the service that holds the connections. That is one transit more: d to the API, s
+# to the service, and d to the reader, where a server of your own takes 2 d. To see it, we put delays between clients,
+# servers and service.
 
 # %%
 from notebooks.analysis.deployments import managed
@@ -66,7 +67,7 @@ for curve in panels[0].curves:
     for delay_ms, found, predicted in zip(curve.x, curve.points, curve.theory, strict=True):
         print(f"{curve.name}, {delay_ms:g} ms: {found.value:.0f} ms measured, {predicted:.0f} ms predicted")
         assert abs(found.value - predicted) < 10
-rented, own = panels[1].curves
+rented = panels[1].curves[0]
 assert rented.points[-1].value > panels[0].curves[0].points[-1].value + rented.x[-1]
 
 # %% [markdown]
@@ -80,9 +81,8 @@ from notebooks.analysis.runs import points
 kept = {}
 for point, run in points(folder, "third_transit").items():
     cells = run.cells_of("pusher_adapter")
-    kept[point] = (
-        cells["connections"] - 2 * cells["users"]
-    ).median()  # each user has one to the API, one to the service
+    of_users = 2 * cells["users"]  # each has one to the API, one to the service
+    kept[point] = (cells["connections"] - of_users).median()
     print(f"{point}: {kept[point]:.0f} connections to publish on")
 near, *far = kept.values()
 assert near < min(far)
@@ -150,7 +150,7 @@ print("The first limit, at 120 events an hour, by room size:", ", ".join(map("{}
 assert all(
     managed.users_within(measured, prices, usual, ("pusher", "connections"), 10 * MOST, plan)
     < managed.users_within(measured, prices, usual, ("pusher", "messages_per_day"), 10 * MOST, plan)
-    for plan, _ in enumerate(prices.service("pusher").plans)
+    for plan in range(len(prices.service("pusher").plans))
 )
 managed.plans_table(measured, prices, usual, 10 * MOST)
 
@@ -219,7 +219,10 @@ side_by_side.parts_table(folder, measured, prices)
 
 # %%
 parts = reports.parts(folder)
-assert len(parts[reports.SEPARATE]["links"]) > len(parts[reports.MANAGED]["links"])
+separate, managed_parts = parts[reports.SEPARATE], parts[reports.MANAGED]
+assert len(separate["own"] + separate["rented"]) == len(managed_parts["own"] + managed_parts["rented"])
+assert len(separate["links"]) == len(managed_parts["links"]) + 1
+assert len(separate["settings"]) < len(managed_parts["settings"])
 side_by_side.code_table(folder)
 
 # %% [markdown]
@@ -261,7 +264,7 @@ print(f"{rows['delivered'].sum():,} deliveries, {rows['lost'].sum()} lost, in {l
 # needs. What is restarted at once is back within a second. A vendor's outage lasts to its end, or longer:
 
 # %%
-outages, people = reports.outages(folder), reports.circumstances(folder)["size"]["people"]
+outages, people = reports.outages(folder), reports.people(folder)
 side_by_side.outages_table(outages, people)
 
 # %%
@@ -317,19 +320,21 @@ wording.Prose(
 # %% [markdown]
 # ## If the chat is commercial
 #
-# Vercel's free plan is for private use. A commercial chat pays from its first user, unless it runs on a server:
+# Vercel's free plan is for private use. A commercial chat pays from its first user, unless it runs on a single
+# server:
 
 # %%
 commercial = bills(usual, measured, prices, commercial=True)
 for users in (1, 10, 100, 1_000, 10_000):
     assert min(commercial, key=lambda name: commercial[name](users).usd) == reports.SINGLE
+assert commercial[reports.SINGLE](1).usd == 0 < commercial[reports.SEPARATE](1).usd
 side_by_side.bill_table(measured, prices, usual)
 
 # %% [markdown]
 # ## What the bill leaves out
 #
 # People's time, and what Pusher's machines do better than a stand-in of ours can show. A single
-# server's free credit is one host's (Railway, at second hand: $1 a month; another list says a trial of $5, once). Your
+# server's free credit is one host's (Railway, at second hand: $1 a month). Your
 # own machine costs about five dollars from its first user:
 
 # %%
@@ -337,7 +342,7 @@ from results.costs.deployments import bill as month
 
 machine = month(reports.SINGLE, usual, measured, prices, host="vps").usd
 until = next(users for users in range(1, MOST) if by_users[reports.MANAGED](users).usd > machine)
-assert 0 < machine < by_users[reports.MANAGED](until).usd and until == ends[reports.MANAGED].users + 1
+assert machine > 0 and until == ends[reports.MANAGED].users + 1
 print(f"${machine:.0f} a month for your own machine: more than renting up to {until - 1} users, less from {until} on")
 
 # %% [markdown]

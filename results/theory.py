@@ -1,4 +1,4 @@
-"""Every formula of the project, once: what theory predicts for each transport, to compare with measurements.
+"""The formulas of the project: what theory predicts for each transport, to compare with measurements.
 
 The letters of the derivations: d is the one-way transit time, RTT = 2 d a round trip, T the pause of a poller between
 a response and its next request, lambda the events per second that one client should see, N the number of clients, h
@@ -20,7 +20,7 @@ def uniform_wait_cdf(wait_s: float, interval_s: float) -> float:
     """Return the share of events that a poller sees within `wait_s`: Uniform(0, T).
 
     A Poisson event falls anywhere between two polls with equal probability, and waits for the next: the wait is
-    uniform on (0, T), whatever the rate. (This is exact, since the events do not depend on when the polls come.)
+    uniform on (0, T), whatever the rate. (With a round trip, T is `poll_wait_s`.)
     """
     return min(max(wait_s / interval_s, 0.0), 1.0)
 
@@ -99,9 +99,9 @@ def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: 
 
     One cycle is a held request and the round trip until the next one is armed. Events wait on the cursor, so with
     probability 1 - exp(-lambda RTT) an event is there on arming and nothing is held; else the request is held for
-    min(Exp(lambda), h), on average (1 - exp(-lambda h)) / lambda. Rare events: about lambda, and never below
-    1/(h + RTT); frequent events: 1/RTT at most, several events in each response. The textbook's 1/(1/lambda + RTT)
-    differs by the events that come while re-arming, and agrees when lambda RTT is small.
+    min(Exp(lambda), h), on average (1 - exp(-lambda h)) / lambda. Rare events: about the larger of lambda and 1/h, and
+    never below 1/(h + RTT); frequent events: 1/RTT at most, several events in each response. The textbook's
+    1/(1/lambda + RTT) differs by the events that come while re-arming, and agrees when lambda RTT is small.
     """
     held_s = occupied_share(rate_per_s * hold_s) / rate_per_s if rate_per_s else hold_s
     return 1 / (round_trip_s + exp(-rate_per_s * round_trip_s) * held_s)
@@ -133,7 +133,7 @@ def silence_reads_per_s(rate_per_s: float, silence_s: float) -> float:
     With T = silence_s it is lambda / (exp(lambda T) - 1): the number of such silences before an event is geometric.
     Without events it is 1/T.
     """
-    return rate_per_s / expm1(min(rate_per_s * silence_s, 700.0)) if rate_per_s else 1 / silence_s
+    return rate_per_s / expm1(min(rate_per_s * silence_s, 700.0)) if rate_per_s else 1 / silence_s  # e^710 overflows
 
 
 def poll_wait_s(interval_s: float, transit_s: float) -> float:
@@ -149,8 +149,8 @@ def count_error(count: float, off: float, *, periodic: int, together: int) -> fl
     number is its mean, times `together`, since that many clients of a room follow the same events. off: the relative
     error of the count that remains, since the round trip of a read is taken to be that of a send.
     """
-    random = periodic / 4 if periodic else count * together
-    return sqrt(random + (count * off) ** 2)
+    variance = periodic / 4 if periodic else count * together
+    return sqrt(variance + (count * off) ** 2)
 
 
 def share_error(share: float, trials: float) -> float:
@@ -196,8 +196,8 @@ def header_bits_per_s(header_bytes: float, clients: int, polls_per_s: float) -> 
 def radio_on_share(rate_per_s: float, period_s: float, timer_s: float) -> float:
     """Return the share of the time in which a phone's radio is on: after each packet, until its timer expires.
 
-    Packets are the upkeep, each `period_s`, and events at random. The radio is off at a moment if neither came within
-    the last `timer_s`: with probability (1 - timer/period) exp(-lambda timer).
+    Packets are the upkeep, one every `period_s`, and events at random moments. The radio is off at a moment if neither
+    came within the last `timer_s`: with probability (1 - timer/period) exp(-lambda timer).
     """
     return 1 - max(0.0, 1 - timer_s / period_s) * exp(-rate_per_s * timer_s)
 
@@ -205,7 +205,7 @@ def radio_on_share(rate_per_s: float, period_s: float, timer_s: float) -> float:
 def frame_overhead_bytes(payload_bytes: int, *, masked: bool) -> int:
     """Return the bytes that a WebSocket frame adds to its payload (RFC 6455 section 5.2).
 
-    Two bytes; none, 2 or 8 more for a length above 125 or 65,535; 4 for the masking key, which clients must send.
+    Two bytes; 2 more for a length above 125, or 8 for one above 65,535; 4 for the masking key, which clients must send.
     """
     header_bytes = FRAME_HEADER_BYTES + (MASKING_KEY_BYTES if masked else 0)
     if payload_bytes <= 125:

@@ -59,7 +59,6 @@ def outages(folder: Path) -> pd.DataFrame:
     return table(path, read(path)["outages"], OUTAGES)
 
 
-def circumstances(folder: Path) -> Mapping[str, Any]:
-    """Return how the outages were made: how many people talked how often, and how long an outage was."""
-    found: Mapping[str, Any] = read(folder / OUTAGES_FILE)
-    return found
+def people(folder: Path) -> int:
+    """Return how many people talked while something failed; raise BrokenRun when it is not there."""
+    return int(read(folder / OUTAGES_FILE)["size"]["people"])

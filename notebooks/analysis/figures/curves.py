@@ -1,7 +1,7 @@
 """Measured points with their intervals, over what theory predicts, in one panel or several.
 
 A point is the median over the repeats, a thin bar its interval; theory is a wide pale band in the same colour. A ring
-marks a load that was too much. On a logarithmic axis curves with bars are moved a little to the side.
+or a cross marks what the caller says. On a logarithmic axis curves with bars are moved a little to the side.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,11 +33,11 @@ CROSS_STEP = 0.07  # of the axes' height
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One transport's measured points, joined by a line.
+    """Measured points, joined by a line.
 
-    x and points are of equal length. theory: empty where there is no prediction. ringed: each x at which a limit was
-    reached. crossed: each x, measured or not, at which the servers were full, marked at the top of the panel. line: the
-    style of the line, as matplotlib writes it.
+    x and points are of equal length. theory: empty where there is no prediction. ringed: each x whose point is
+    hollow. crossed: each x, measured or not, with a cross at the top of the panel. line: the style of the line, as
+    matplotlib writes it.
     """
 
     name: str
@@ -115,8 +115,8 @@ def _frame(axes: Axes, panel: Panel) -> None:
     elif panel.log_y:
         axes.set_yscale("log")
         positive = [y for y in ys if y > 0]
-        is_narrow = max(positive) < 20 * min(positive)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if is_narrow else (1, 2, 5), numticks=20))
+        is_short = max(positive) < 20 * min(positive)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if is_short else (1, 2, 5), numticks=20))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylim(min(positive) / 1.5, max(positive) * 1.5)
     else:
@@ -152,12 +152,11 @@ def _curve(axes: Axes, curve: Curve, aside_in: float) -> None:
     for x, point in zip(curve.x, curve.points, strict=True):
         axes.plot([x, x], [point.low, point.high], color=curve.colour, linewidth=1.0, zorder=3, transform=moved)
         fill = "white" if x in curve.ringed else curve.colour
-        (dot,) = axes.plot(x, point.value, "o", markersize=5, color=curve.colour, zorder=4, transform=moved)
-        dot.set_markerfacecolor(fill)
+        axes.plot(x, point.value, "o", markersize=5, color=curve.colour, mfc=fill, zorder=4, transform=moved)
 
 
 def _crosses(axes: Axes, full: Sequence[Curve]) -> None:
-    """Mark at the top, one below the other, where the servers of a curve were full."""
+    """Mark at the top, one below the other, each x that a curve has crossed."""
     for rank, curve in enumerate(full):
         for x in curve.crossed:
             (cross,) = axes.plot(x, 1 - CROSS_STEP * rank, "x", markersize=7, markeredgewidth=2, color=curve.colour)
