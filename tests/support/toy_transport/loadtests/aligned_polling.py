@@ -9,8 +9,6 @@ from servers.core.wire import Page
 
 
 class AlignedPollingUser(ChatUser):
-    """The client waits until the next multiple of the interval, then polls."""
-
     def receive(self) -> Page:
         interval_s = self.workload.poll_interval_s
         gevent.sleep(interval_s - time.time() % interval_s)
