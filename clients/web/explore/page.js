@@ -1,7 +1,7 @@
 // The explorer's page: inputs on one side, everything that follows from them on the other, at once.
 
 import { $, element, oncePerFrame, setText } from "../dom.js";
-import { duration, listed, whole } from "../format.js";
+import { duration, whole } from "../format.js";
 import { billOf, DEPLOYMENTS, freeEnd, measuredUsers } from "./bills.js";
 import { drawLines, drawRanges, sizeOf } from "./charts.js";
 import { addressOf, INPUTS, inputsOf, LINKS, placeOf, presetInputs } from "./inputs.js";
@@ -15,7 +15,7 @@ const COUNTS = [1, 10, 100, 1_000, 10_000, 100_000];
 const short = (count) => (count < 1000 ? String(count) : `${count / 1000}k`);
 const delayAxis = { ticks: [0.001, 0.01, 0.1, 1, 10, 100], show: (s) => (s < 1 ? `${1000 * s} ms` : `${s} s`) };
 const usersAxis = { ticks: COUNTS, show: short, title: "users online, on average" };
-const dollarAxis = { ticks: COUNTS, show: (usd) => (usd === 1 ? "$0" : `$${short(usd)}`) };
+const dollarAxis = { ticks: [0, ...COUNTS.slice(1)].map((usd) => usd + 1), show: (place) => `$${short(place - 1)}` };
 const colourOf = (slug) => transports.find((row) => row.slug === slug)?.colour ?? "#6b7280";
 const LOOKS = {
   "pusher-and-serverless": { colour: colourOf("pusher_adapter") },
@@ -29,8 +29,7 @@ let [preset, inputs, found, sizes, noting] = ["", {}];
 
 function draw() {
   found = outcomes(inputs, constants);
-  const { slug, label, also, p95, cores, why } = answerOf(found, inputs, constants);
-  const texts = { choice: label, also, p95, cores, why };
+  const { slug, ...texts } = answerOf(found, inputs, constants);
   for (const [name, said] of Object.entries(texts)) setText($(`answer-${name}`), said);
   $("verdict").style.setProperty("--hue", colourOf(slug));
   drawDelays(slug);
@@ -49,8 +48,7 @@ function rest() {
 }
 
 function drawDelays(chosen) {
-  const all = rowsOf(inputs, constants);
-  const rows = all.map((row) => {
+  const rows = rowsOf(inputs, constants).map((row) => {
     const { slug, label, colour } = row.transport;
     const { p50, p95, cores } = found[slug];
     const [low, high] = [p50.value / delayS(row, 0.5), p95.value / delayS(row, 0.95)]; // 1, unless it was measured
@@ -62,9 +60,7 @@ function drawDelays(chosen) {
   });
   const limit = { value: inputs.late, text: `too late beyond ${INPUTS.late.show(inputs.late)}` };
   drawRanges($("delays"), sizes.delays, rows, delayAxis, limit, "When readers see a message, by transport");
-  const full = all.filter(({ transport: { slug } }) => found[slug].cores.value > bills.assumptions.core_share_max);
-  const busy = full.length ? `Too much work for one process: ${listed(full.map((row) => row.transport.label))}.` : "";
-  setText($("delays-beyond"), rows.some((row) => row.isPale) ? `Pale: beyond what was measured. ${busy}` : "");
+  setText($("delays-beyond"), rows.some((row) => row.isPale) ? "Pale: beyond what was measured." : "");
   if (!$("delays-more").open) return;
   const cells = Object.entries(MARKS).map(([mark, share]) => {
     return [`${100 * share} of 100`, ...rows.map(({ marks }) => element("td", {}, duration(1000 * marks[mark])))];

@@ -29,27 +29,31 @@ export function choiceOf(found, { deployment, late }, { transports, bills }) {
   return { slug, next: rest[0], others, inTime: prompt.length > 0, fits: fitting.length > 0 };
 }
 
-/** Return the answer, as texts: { slug, label, also, p95, cores, why }. */
+/** Return the answer, as texts: { choice, also, p95, cores, why }, and its slug. */
 export function answerOf(found, inputs, constants) {
   const labels = Object.fromEntries(constants.transports.map((row) => [row.slug, row.label]));
   const choice = choiceOf(found, inputs, constants);
   const late = INPUTS.late.show(inputs.late);
-  const others = listed(choice.others.map((slug) => labels[slug]));
-  const slower = Object.keys(labels).filter((slug) => found[slug].p95.value >= inputs.late);
-  const tooLate = slower.length ? `Too late: ${listed(slower.map((slug) => labels[slug]))}.` : "All are in time.";
-  const beyond = found[choice.slug].cores.basis === "model" ? " These figures lie beyond what was measured." : "";
+  const those = (isSo) => listed(constants.transports.filter(({ slug }) => isSo(slug)).map(({ label }) => label));
+  const others = those((slug) => choice.others.includes(slug));
+  const slower = those((slug) => found[slug].p95.value >= inputs.late);
+  const busy = those((slug) => found[slug].cores.value > constants.bills.assumptions.core_share_max);
+  const tooLate = slower ? `Too late: ${slower}.` : "All are in time.";
+  const tooBusy = busy && `Too much work for one process: ${busy}.`;
+  const beyond = found[choice.slug].cores.basis === "model" ? "These figures lie beyond what was measured." : "";
   const figures = choice.next && ["p95", "cores"].map((name) => FIGURES[name].show(found[choice.next][name].value));
   const next = figures ? `Next: ${labels[choice.next]}, ${figures.join(" and ")} cores.` : "";
-  const least = `Of those in time (${late}) on this deployment, it takes the least CPU. ${next} ${tooLate}${beyond}`;
+  const least = `Of those in time (${late}) on this deployment, it takes the least CPU.`;
   const fastest = `Nothing that runs on this deployment is in time (${late}). This one is the fastest.`;
   const none = "One process cannot do this work on any transport. Choose a deployment that starts further processes.";
+  const why = choice.inTime ? [least, next, tooLate, tooBusy, beyond] : [fastest, beyond];
   return {
     slug: choice.slug,
-    label: labels[choice.slug],
+    choice: labels[choice.slug],
     also: others && `or ${others}: within the error, ± ${percent(found[choice.slug].cores.error)}`,
     p95: FIGURES.p95.show(found[choice.slug].p95.value),
     cores: FIGURES.cores.show(found[choice.slug].cores.value),
-    why: !choice.fits ? none : choice.inTime ? least : fastest,
+    why: choice.fits ? why.filter(Boolean).join(" ") : none,
   };
 }
 
