@@ -51,8 +51,11 @@ time.sleep(600)
 
 SLOW_TO_LEAVE = """
 import gevent
+from locust import runners
 
 from loadtests.raw_websocket import RawWebsocketUser
+
+runners.WORKER_REPORT_INTERVAL = 0.1
 
 
 class User(RawWebsocketUser):
@@ -60,7 +63,7 @@ class User(RawWebsocketUser):
         gevent.sleep(1.0)
         return super().leave()
 """
-"""A Locust file whose users take a second to leave."""
+"""A Locust file whose users take a second to leave, in which their process reports ten times what they have sent."""
 
 
 def command(*arguments: str, module: str = "locust", file: Path = LOCUST_FILE) -> list[str]:
@@ -145,8 +148,11 @@ def test_a_summary_says_whether_the_deliveries_add_up(summary: Summary, line: st
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
 def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_path: Path) -> None:
+    file = tmp_path / "slow_to_leave.py"
+    file.write_text(SLOW_TO_LEAVE)
+    two = ["--processes", "2", *master(), "--record", str(tmp_path / "record")]
     with serving("raw_websocket", None, tmp_path / "server.log") as server:
-        done = by_hand("--host", server.address, "--processes", "2", *master(), *USERS, *OPTIONS)
+        done = by_hand("--host", server.address, *two, *USERS, *OPTIONS, file=file)
     assert done.returncode == 0, done.stdout
     assert "Traceback" not in done.stdout
     assert not [line for line in done.stdout.splitlines() if line.startswith("{")]
@@ -161,17 +167,6 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
     assert re.search(rf"^message +{messages} +{due} +{due} +0 +\d", done.stdout, re.MULTILINE), done.stdout
     assert "Not timed" not in done.stdout
     assert "the test ends by itself" in done.stdout
-
-
-@pytest.mark.process
-@pytest.mark.xdist_group("measuring")
-def test_the_record_of_two_processes_is_complete_however_long_their_users_take_to_leave(tmp_path: Path) -> None:
-    file = tmp_path / "slow_to_leave.py"
-    file.write_text(SLOW_TO_LEAVE)
-    two = ["--processes", "2", *master(), "--json-phases", "--record", str(tmp_path / "record")]
-    with serving("raw_websocket", None, tmp_path / "server.log") as server:
-        done = by_hand("--host", server.address, *two, *USERS, *OPTIONS, file=file)
-    assert done.returncode == 0, done.stdout
     assert set(Samples.decoded((tmp_path / "record").read_bytes()).user_ids) == set(range(LOAD.users))
 
 
