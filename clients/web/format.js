@@ -16,7 +16,7 @@ export const bytes = (count) => {
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 export const whole = (count) => grouped.format(Math.round(count));
 
-export const percent = (share) => `${(100 * share).toFixed(share && share < 0.1 ? 1 : 0)} %`;
+export const percent = (share) => `${(100 * share).toFixed(share && share < 0.1 ? 1 : 0)}\u00a0%`;
 
 /** Return items as a list in a sentence: "a, b and c". */
 export const listed = (items) =>

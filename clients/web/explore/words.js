@@ -50,7 +50,7 @@ export function answerOf(found, inputs, constants) {
   return {
     slug: choice.slug,
     choice: labels[choice.slug],
-    also: others && `or ${others}: within the error, ± ${percent(found[choice.slug].cores.error)}`,
+    also: others && `or ${others}: within the error, ±\u00a0${percent(found[choice.slug].cores.error)}`,
     p95: FIGURES.p95.show(found[choice.slug].p95.value),
     cores: FIGURES.cores.show(found[choice.slug].cores.value),
     why: choice.fits ? why.filter(Boolean).join(" ") : none,
