@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from loadtests.accounts import verdict
 from loadtests.accounts.cell import digest, scheduled
 from loadtests.accounts.verdict import Status, Verdict
 from loadtests.experiments.shared_store import command
@@ -46,7 +47,8 @@ def test_a_comparison_with_two_generators_workers_and_a_shared_engine_counts_all
 
 @pytest.mark.xdist_group("measuring")
 @pytest.mark.process
-def test_a_message_is_timed_to_the_recipients_of_both_servers() -> None:
+def test_a_message_is_timed_to_the_recipients_of_both_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "VOID_S", 1.0)  # on a busy machine the generator may lag
     row = measure_cross_process(Planned(find("raw_websocket"), "hop", LOAD), StoreChoice("redis"), ANYWHERE)
     assert float(row["other_n"]) == 2 * float(row["same_n"]) > 0
     assert [row[name] for name in ("lost", "duplicates", "out_of_order", "send_failures")] == [0, 0, 0, 0]
