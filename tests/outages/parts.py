@@ -27,7 +27,6 @@ DEPLOY = Path(__file__).parents[2] / "servers" / "deploy"
 SETTINGS_FILES = (".env.example", "chat.service")
 SETTING = re.compile(r"\b(?:CHAT|PUSHER)_[A-Z_]+\b")
 
-
 Parts = dict[str, list[str]]
 """The parts of one deployment, as lists. own, rented: programs that we, or a vendor, run, by role; a file is not one.
 
