@@ -42,7 +42,7 @@ def main(
     stop_s: Annotated[float, typer.Option(min=1, help="Seconds of each fault.")] = 30.0,
     out: Annotated[Path, typer.Option(help="Folder for the rows and the record.")] = Path("results/drills"),
 ) -> None:
-    """Try to lose messages, and to trigger faults; record what came of it."""
+    """Try to lose messages, and to make a listener fail; record the outcome."""
     if drill and drill not in DRILLS:
         raise typer.BadParameter(f"expected one of {', '.join(DRILLS)}; got {drill!r}")
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
@@ -78,7 +78,7 @@ def record(out: Path) -> bool:
 
 
 def resume(path: Path, plan: Iterable[Key], rows: Rows) -> None:
-    """Carry out what a file has no row of, and append the row of each step as soon as it is over."""
+    """Carry out the steps that have no row in a file, and append the row of each as soon as it is over."""
     done = read(path)
     todo = [key for key in plan if not any(key.items() <= row.items() for row in done)]
     if not todo:

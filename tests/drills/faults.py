@@ -6,7 +6,6 @@ finds the disk read-only when it is started again.
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -84,7 +83,7 @@ async def fail_disk(slug: str, state: str, for_s: float) -> dict[str, Any]:
 
     async def fill(running: Running) -> None:
         filler = Path(f"/proc/{running.server.pid}/root/{running.disk}/filler")
-        with suppress(OSError):
+        with pytest.raises(OSError, match="No space left"):
             await asyncio.to_thread(filler.write_bytes, bytes(DISK_BYTES))
         await asyncio.sleep(for_s)
         await asyncio.to_thread(filler.unlink)
@@ -100,7 +99,6 @@ async def return_read_only(running: Running) -> None:
     server.before = in_namespace(READ_ONLY, running.disk)
     with pytest.raises(ChildFailed, match="Read-only"):
         await asyncio.to_thread(server.start)
-    server.stop()
     server.before = []
     await asyncio.to_thread(server.start)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from servers.transports import TRANSPORTS, Commands
 from tests.drills import inputs
-from tests.drills.running import EXAMPLES, Server, tracebacks_in, tree
+from tests.drills.running import EVIDENCE_MAX, Server, tracebacks_in, tree
 from tests.drills.sessions import ChatSession, DemoSession, PusherSession, Result, Session
 from tests.support.pusher_process import ENV
 
@@ -105,5 +105,5 @@ class Fuzzer:
         for each in example:
             result = self._session.send(each)
             self.results[result] += 1
-            if result is Result.FAILED and len(self.failures) < EXAMPLES:
+            if result is Result.FAILED and len(self.failures) < EVIDENCE_MAX:
                 self.failures.append(repr(each))

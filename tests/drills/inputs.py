@@ -41,7 +41,7 @@ class Frame(NamedTuple):
 
 Input = Request | Frame | bytes
 Inputs = st.SearchStrategy[Any]
-Kind = Any  # a msgspec.Struct
+MessageType = Any  # a class of msgspec.Struct
 
 WORD = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=32)
 JSON = st.recursive(
@@ -64,13 +64,13 @@ VALID: dict[str, Inputs] = {
 }
 
 
-def valid(kind: Kind) -> Inputs:
+def valid(kind: MessageType) -> Inputs:
     """Return valid messages of a type, as JSON."""
     fields = {field.encode_name: VALID.get(field.name, WORD) for field in msgspec.structs.fields(kind)}
     return st.builds(kind, **fields).map(wire.encode)
 
 
-def invalid(kind: Kind) -> Inputs:
+def invalid(kind: MessageType) -> Inputs:
     """Return messages with fields of any type, and bytes that are none; few are valid by chance."""
     tag = {"type": st.just(kind.__struct_config__.tag)}
     fields = st.fixed_dictionaries(tag, optional={field.name: JSON for field in msgspec.structs.fields(kind)})
@@ -83,7 +83,7 @@ def equally(strategies: Iterable[Inputs]) -> Inputs:
     return st.sampled_from(range(len(choices))).flatmap(choices.__getitem__)
 
 
-def mixed(kinds: Iterable[Kind]) -> Inputs:
+def mixed(kinds: Iterable[MessageType]) -> Inputs:
     """Return messages of these types, three quarters of them valid."""
     return equally(strategy for kind in kinds for strategy in (*[valid(kind)] * 3, invalid(kind)))
 
@@ -109,7 +109,7 @@ BEARER = (("Authorization", "Bearer @token@"),)
 ROOM = st.sampled_from(ROOMS)
 
 
-def command(kind: Kind) -> Inputs:
+def command(kind: MessageType) -> Inputs:
     """Return the POST of a command in a room."""
     target = ROOM.map(lambda room: f"/rooms/{room}/{kind.__struct_config__.tag}")
     return st.builds(Request, st.just("POST"), target, mixed([kind]), st.just(BEARER))

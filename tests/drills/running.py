@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from servers.deploy.child_process import ChildProcess, free_port, python_module
+from servers.deploy.child_process import ChildFailed, ChildProcess, free_port, python_module
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES, Engine
 from servers.transports import find
@@ -21,7 +21,8 @@ from tests.support.pusher_process import ENV, service_settings
 
 DURATIONS = ("--lease", "6", "--hold", "2", "--ping", "2")
 DEADLINE_S = 60.0
-EXAMPLES = 3
+EVIDENCE_MAX = 3
+"""How many tracebacks of a row, or failed inputs, are kept as evidence."""
 
 
 @dataclass
@@ -43,10 +44,14 @@ class Server:
         return self.child.pid
 
     def start(self) -> None:
-        """Start it, and wait until it serves; raises ChildFailed."""
+        """Start it, and wait until it serves; raises ChildFailed, and leaves no process behind then."""
         command = [*self.before, *python_module(*self.command, "--port", str(self._port), "--attached")]
         self.child = ChildProcess(command, self.env, self.folder / f"{self.command[0]}-{next(self._starts)}.log")
-        self.child.await_ready()
+        try:
+            self.child.await_ready()
+        except ChildFailed:
+            self.stop()
+            raise
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -104,7 +109,7 @@ def tracebacks_in(folder: Path) -> dict[str, Any]:
     """Return how many tracebacks are in the logs of a folder, and the first few as evidence."""
     logs = [path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.log")]
     found = [text[:2000] for log in logs for text in log.split("Traceback (most")[1:]]
-    return {"tracebacks": len(found), "evidence": found[:EXAMPLES]}
+    return {"tracebacks": len(found), "evidence": found[:EVIDENCE_MAX]}
 
 
 @asynccontextmanager

@@ -37,9 +37,8 @@ def plan(seconds: float) -> list[dict[str, Any]]:
 
 
 def rows(todo: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Start every server, and yield the rows of what is still to be sampled."""
-    moments = dict.fromkeys((key["sample"], key["at_s"]) for key in todo)
-    samples = sampled(list(moments))
+    """Start every server, and yield the rows of each moment at which a transport is still to be sampled."""
+    samples = sampled(list(dict.fromkeys((key["sample"], key["at_s"]) for key in todo)))
     with asyncio.Runner() as runner:
         while row := runner.run(anext(samples, None)):
             yield row

@@ -54,6 +54,12 @@ def test_a_soak_loses_nothing_and_measures_every_transport() -> None:
     assert measured == {row.slug for row in TRANSPORTS}
 
 
+def test_a_count_of_what_went_wrong_is_a_fault_unless_it_is_zero() -> None:
+    wrong = ["lost", "duplicates", "out_of_order", "failed", "tracebacks"]
+    assert [name for name in ("messages", *wrong) if command.has_fault({name: 1})] == wrong
+    assert not command.has_fault(dict.fromkeys(wrong, 0))
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault["what"]))
 def test_a_fault_costs_no_acknowledged_message(fault: command.Key) -> None:
     row = faults.row(fault)
