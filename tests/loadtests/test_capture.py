@@ -54,7 +54,7 @@ def test_a_capture_can_be_parsed_and_nothing_is_left_over(folder: Path) -> None:
 
 def test_the_vendors_own_client_does_not_outlive_its_parent() -> None:
     nobody = json.dumps({"key": "key", "host": "127.0.0.1", "port": 1, "channel": "room", "event": "event", "count": 1})
-    subprocess.run(["node", pusher_js.SCRIPT, nobody], input=b"", check=False, timeout=DEADLINE_S)
+    subprocess.run(["node", pusher_js.SCRIPT, nobody], input=b"", check=True, timeout=DEADLINE_S)
 
 
 def test_the_vendors_own_client_falls_back_and_every_byte_is_recorded(folder: Path) -> None:
