@@ -36,7 +36,6 @@ OPTIONS = ["--room-size", "4", "--rate-per-s", "2", "--measured-s", "1", "--poll
 USERS = ["--users", "8", "--spawn-rate", "100"]
 DEADLINE_S = 60.0
 
-
 PARENT = """
 import sys
 import time

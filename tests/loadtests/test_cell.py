@@ -12,14 +12,12 @@ from loadtests.accounts.samples import Samples
 from loadtests.accounts.tally import KindCount
 from loadtests.accounts.verdict import Status
 from loadtests.plan.schedule import schedule
-from loadtests.plan.workload import Workload
 from loadtests.scenarios import Planned
 from results.schema import CELLS, DELIVERIES
 from results.schema import KINDS as KIND_COLUMNS
 from servers.transports import find
+from tests.loadtests.test_schedule import BUSY
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, SPENT, cell, counted, made, received, samples, sent
-
-BUSY = Workload(rate_per_s=1.0, typing_per_s=0.5, receipts_per_s=0.5, comings_per_s=0.2, measured_s=300.0)
 
 
 def test_a_duplicate_on_one_connection_voids_the_cell_except_with_a_push_service() -> None:

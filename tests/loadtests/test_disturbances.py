@@ -39,6 +39,14 @@ RESTARTED = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, 
 STALL_S = 1.0
 DEADLINE_S = 20.0
 SLUGS = [row.slug for row in TRANSPORTS]
+PARENT = """
+import sys, time
+from pathlib import Path
+from loadtests.harness.tls_proxy import proxied
+with proxied("http://127.0.0.1:1", None, Path(sys.argv[1])):
+    print(flush=True)
+    time.sleep(600)
+"""
 
 
 @contextmanager
@@ -110,15 +118,11 @@ def test_nginx_ends_tls_and_its_work_is_counted_apart() -> None:
 
 
 def test_nginx_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
-    parent = (
-        f"with proxied('http://127.0.0.1:1', None, Path({str(tmp_path / 'nginx')!r})): print(flush=True), sleep(99)"
-    )
-    imports = "from loadtests.harness.tls_proxy import *"
-    with psutil.Popen([sys.executable, "-c", f"{imports}\n{parent}"], stdout=subprocess.PIPE) as started:
+    with psutil.Popen([sys.executable, "-c", PARENT, str(tmp_path / "nginx")], stdout=subprocess.PIPE) as started:
         started.stdout.readline()
         nginx = started.children(recursive=True)
         started.kill()
-        assert len(nginx) == 2
+        assert len(nginx) == 2, "a master and a worker"
         assert psutil.wait_procs(nginx, DEADLINE_S)[1] == []
 
 

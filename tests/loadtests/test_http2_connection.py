@@ -49,14 +49,11 @@ FAILURES = [
     ("goaway", "the server ended the connection (GOAWAY), with NO_ERROR", 2),
     ("flood", "the server sent more than 100 SETTINGS frames", 2),
 ]
-"""What becomes of a request, what its user says then, and the connection of the next request."""
+"""What the server does to a request, what its user says then, and the number of the next request's connection."""
 SAID_BY_HTTPX = {"reset": "StreamReset .*error_code:7", "goaway": "ConnectionTerminated error_code:0"}
 DEADLINE_S = 15.0
-CONNECT_S = 3.0
-"""A user's limit for connecting."""
-
-LATE_S = 3.5
-"""How late a response is that takes longer than that."""
+CONNECT_S = 3.0  # a user's limit for connecting
+LATE_S = CONNECT_S + 0.5  # how long a late response takes
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +63,7 @@ def authority() -> trustme.CA:
 
 @contextmanager
 def responding(authority: trustme.CA, *acts: str, alpn: str = "h2") -> Iterator[str]:
-    """Treat each request by the next of these acts, whatever its connection; yields the address."""
+    """Do the next of these acts to each request, whatever its connection; yields the address."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     context.set_alpn_protocols([alpn])
@@ -118,10 +115,10 @@ def perform(act: str, peer: H2Connection, stream_id: int, number: int) -> None:
                 peer.update_settings({})
 
 
-def requested(address: str, count: int, authority: trustme.CA, folder: Path) -> list[str]:
-    """Have a user send requests one after the other; return a line for each."""
+def requested(address: str, requests: int, authority: trustme.CA, folder: Path) -> list[str]:
+    """Have a user send so many requests, one after the other; return a line for each."""
     authority.cert_pem.write_to_path(folder / "authority.pem")
-    command = [sys.executable, "-c", USER % CONNECT_S, address, *("request" for _ in range(count))]
+    command = [sys.executable, "-c", USER % CONNECT_S, address, *["request"] * requests]
     trusting = {"SSL_CERT_FILE": str(folder / "authority.pem"), "SSL_CERT_DIR": str(folder)}
     done = subprocess.run(command, env=trusting, capture_output=True, text=True, check=True, timeout=DEADLINE_S)
     return [line.replace(address, "server") for line in done.stdout.splitlines()]
@@ -129,7 +126,7 @@ def requested(address: str, count: int, authority: trustme.CA, folder: Path) -> 
 
 @pytest.fixture
 def session_of(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], HttpSession]:
-    """Return what makes a client of an address, which trusts the authority."""
+    """Return a function that makes a client of an address; the client trusts the authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     monkeypatch.setattr(http_session, "tls_context", lambda: context)
@@ -174,7 +171,7 @@ async def test_a_client_that_stopped_connecting_halfway_loses_one_request_at_mos
         session = session_of(address)
         first = asyncio.create_task(session.get("/", int))
         await asyncio.wait([first])
-        with pytest.raises(ConnectionLost, match="semaphore"):
+        with pytest.raises(ConnectionLost, match="semaphore"):  # which httpcore 1.0.9 makes after that step
             await session.get("/", int)
         assert await session.get("/", int) == 1
         await session.close()

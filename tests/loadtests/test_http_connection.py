@@ -102,7 +102,7 @@ def test_a_streamed_response_is_read_in_pieces() -> None:
         connection.close()
 
 
-@pytest.mark.parametrize("pieces", [[], [HELLO[:-2]], [b"nonsense\r\n\r\n"]], ids=["silence", "half", "nonsense"])
+@pytest.mark.parametrize("pieces", [[], [HELLO[:-2]], [b"nonsense\r\n\r\n"]], ids=["nothing", "half", "nonsense"])
 def test_an_incomplete_response_and_a_refused_connection_are_lost_connections(pieces: Sequence[bytes]) -> None:
     with responding(pieces) as (address, _):
         connection = HttpConnection(address)

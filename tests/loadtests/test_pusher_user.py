@@ -33,22 +33,19 @@ def heartbeat():
         raise found
     return SimpleNamespace(cursor=found)
 
-def run():
-    user = PusherAdapterUser.__new__(PusherAdapterUser)
-    vars(user).update(must_read=False, silence_s=0.0, next_check_s=0.0, heartbeat_s=10.0)
-    user.inbox = SimpleNamespace(behind=False, cursor=Cursor("e", 1), lags=lambda head: head.seq > 1)
-    user.http = SimpleNamespace(heartbeat=heartbeat, read=lambda cursor: "missing events")
-    user.subscription = SimpleNamespace(receive=receive)
-    user.receive()
-    user.heartbeat.join()
-    try:
-        seen.append(user.receive())
-    except ConnectionLost as lost:
-        seen.append(f"lost: {lost}")
-
 seen = []
 outcome = {"lags": Cursor("e", 2), "fails": ConnectionLost("no response")}[OUTCOME]
-run()
+user = PusherAdapterUser.__new__(PusherAdapterUser)
+vars(user).update(must_read=False, silence_s=0.0, next_check_s=0.0, heartbeat_s=10.0)
+user.inbox = SimpleNamespace(behind=False, cursor=Cursor("e", 1), lags=lambda head: head.seq > 1)
+user.http = SimpleNamespace(heartbeat=heartbeat, read=lambda cursor: "missing events")
+user.subscription = SimpleNamespace(receive=receive)
+user.receive()
+user.heartbeat.join()
+try:
+    seen.append(user.receive())
+except ConnectionLost as lost:
+    seen.append(f"lost: {lost}")
 print(json.dumps(seen))
 """
 

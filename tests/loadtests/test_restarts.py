@@ -15,13 +15,9 @@ from loadtests.harness.server_probe import Probe, Server, ServerCounters
 def test_the_counts_of_two_servers_add_up_over_a_restart_except_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server had counted before the measurement is left out."""
     wire = {"http": {"received": 10, "sent": 30}, "websocket": {"received": 100, "sent": 100}, "connections_open": 2}
+    others = {"command_frames": 5, "empty_answers": 0, "wire": wire}
     counted: dict[str, Any] = {
-        at: {
-            "requests": {"send": 0, "receive": 0, "upkeep": upkeep},
-            "command_frames": 5,
-            "empty_answers": 0,
-            "wire": wire,
-        }
+        at: {"requests": {"send": 0, "receive": 0, "upkeep": upkeep}, **others}
         for at, upkeep in (("http://old", 8), ("http://new", 3))
     }
     monkeypatch.setattr(server_probe, "read_stats", lambda at, authority: deepcopy(counted[at]))

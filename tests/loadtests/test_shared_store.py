@@ -35,14 +35,13 @@ LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, measured_s=2.0, poll_inter
 @pytest.mark.process
 def test_a_comparison_with_two_generators_workers_and_a_shared_engine_counts_all_of_them(tmp_path: Path) -> None:
     run = compared(tmp_path, "--transport raw_websocket --store postgresql --workers 2 --generators 2")
-    (cell,) = run.cells
-    manifest = run.manifest
+    (row,) = run.cells
     assert "All servers used postgresql, 2 workers" in run.output
-    assert (cell["users"], cell["offered"]) == ("8", digest(scheduled(LOAD)))
-    assert (cell["store"], cell["workers"]) == ("postgresql", "2")
-    assert min(float(cell["store_cpu_s"]), float(cell["api_cpu_s"])) > 0
-    assert (manifest["store"], manifest["workers"]) == ("postgresql", 2)
-    assert manifest["settings"]["raw_websocket"]["engine"].startswith("postgresql ")
+    assert (row["users"], row["offered"]) == ("8", digest(scheduled(LOAD)))
+    assert (row["store"], row["workers"]) == ("postgresql", "2")
+    assert min(float(row["store_cpu_s"]), float(row["api_cpu_s"])) > 0
+    assert (run.manifest["store"], run.manifest["workers"]) == ("postgresql", 2)
+    assert run.manifest["settings"]["raw_websocket"]["engine"].startswith("postgresql ")
 
 
 @pytest.mark.xdist_group("measuring")

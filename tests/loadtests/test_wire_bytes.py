@@ -74,8 +74,8 @@ def test_counts_may_differ_by_what_passed_around_the_windows_ends_and_totals_not
         "in the window, the generator counted 100 bytes up and 700 down, and the servers 79 bytes up and 700 down, "
         "and 20 bytes up and 20 down passed around its ends"
     )
-    for total in (WireBytes(1101, 1700), WireBytes(1100, 1699)):
-        (message,) = disagreements(counted(up=100, down=700), WireBytes(100, 700), total)
+    for other_total in (WireBytes(1101, 1700), WireBytes(1100, 1699)):
+        (message,) = disagreements(client, WireBytes(100, 700), other_total)
         assert message.startswith("over all, the generator counted 1,100 bytes up and 1,700 down")
 
 
