@@ -99,12 +99,12 @@ async def test_no_retry_is_sooner_than_asked(session: ChatSession, connection: M
     assert asyncio.get_running_loop().time() - started_s >= RETRY_AFTER_S
 
 
-@pytest.mark.parametrize(("header", "s"), [("7", 7), ("Fri, 31 Dec 1999 23:59:59 GMT", 0), ("9" * 400, 60)])
-async def test_a_host_in_front_of_the_server_says_when_to_try_again_within_a_minute(header: str, s: float) -> None:
+@pytest.mark.parametrize(("header", "after_s"), [("7", 7), ("Fri, 31 Dec 1999 23:59:59 GMT", 0), ("9" * 400, 60)])
+async def test_a_host_before_the_server_says_when_to_try_again_within_a_minute(header: str, after_s: float) -> None:
     request = httpx.Request("GET", "http://127.0.0.1/")
     for status in (408, 425, 429):
         error = refusal(httpx.Response(status, headers={"Retry-After": header}, request=request))
-        assert (type(error), error.retry_after_s) == (ConnectionLost, s)
+        assert (type(error), error.retry_after_s) == (ConnectionLost, after_s)
 
 
 async def test_the_back_off_is_reset_only_by_a_page_and_not_by_an_opened_connection(connection: Mock) -> None:

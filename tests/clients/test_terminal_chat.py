@@ -1,4 +1,4 @@
-"""The terminal chat at work: what it sends to the others, and real sessions on a terminal and through a pipe."""
+"""The terminal chat: when it notifies the others, which errors it explains, and sessions on a terminal and a pipe."""
 
 import asyncio
 import io
@@ -82,13 +82,14 @@ def test_without_a_home_folder_no_token_is_stored(monkeypatch: pytest.MonkeyPatc
         (Refused("not_found", "the detail"), "Ada", "python -m servers raw_websocket --port 9000"),
         (Refused("forbidden", "the detail"), "Ada", "does not serve raw_websocket"),
         (Refused("unauthenticated", "the detail"), "Ada", "Start the chat again"),
-        (Refused("bad_request", "the detail"), "Ada", "the detail"),
+        (Refused("bad_request", "the detail"), "Ada", "The server refused: the detail"),
+        (Refused("push_service", "the detail"), "Ada", "Check the PUSHER_ variables"),
         (Refused("name_taken", "the detail"), "Ada", "choose another --name"),
         (Refused("name_taken", "the detail"), "", "end the other crowd"),
         (ConnectionLost("CERTIFICATE_VERIFY_FAILED"), "Ada", "Set SSL_CERT_FILE"),
     ],
 )
-def test_every_error_states_what_to_do(error: ClientError, name: str, advice: str) -> None:
+def test_an_error_is_explained_with_what_to_do(error: ClientError, name: str, advice: str) -> None:
     assert advice in explain(error, "raw_websocket", "http://127.0.0.1:9000", name)
 
 

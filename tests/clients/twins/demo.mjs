@@ -2,15 +2,20 @@
 // often a stream has been opened and closed by then.
 
 const timers = [];
-let opened = 0;
-let ended = 0;
+const counts = { opened: 0, closed: 0 };
 globalThis.document = { querySelector: () => ({ content: "secret" }) };
 globalThis.setTimeout = (run, ms) => timers.push({ run, ms });
 globalThis.clearTimeout = () => {};
 globalThis.fetch = async (_, { signal }) => new Response(JSON.stringify(signal instanceof AbortSignal));
 globalThis.EventSource = class extends EventTarget {
-  isOpened = ++opened;
-  close = () => ++ended;
+  constructor() {
+    super();
+    counts.opened += 1;
+  }
+
+  close() {
+    counts.closed += 1;
+  }
 };
 
 const { command, watch } = await import("../../../clients/web/page/demo.js");
@@ -20,4 +25,4 @@ watch("window", ignore, ignore);
 const silence = timers.pop();
 silence.run();
 timers.pop().run();
-console.log(JSON.stringify({ isLimited, silenceMs: silence.ms, opened, closed: ended }));
+console.log(JSON.stringify({ isLimited, silenceMs: silence.ms, ...counts }));

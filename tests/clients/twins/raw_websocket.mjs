@@ -21,14 +21,8 @@ globalThis.WebSocket = class {
   }
 };
 
-const http = {
-  address: "http://127.0.0.1",
-  room: "room",
-  connection: "c",
-  token: "t",
-  onTraffic: () => {},
-  silenceMs: 9000,
-};
+const names = { address: "http://127.0.0.1", room: "room", connection: "c", token: "t" };
+const http = { ...names, onTraffic: () => {}, silenceMs: 9000 };
 const connection = new Connection(http);
 await connection.open(null);
 const late = new Promise((_, reject) => setTimeout(() => reject(new Error("still waiting")), 1000));

@@ -1,5 +1,5 @@
 // Receives a message, then a page of another log, which holds that message too, and a new one. Prints their ids as they
-// come, and those that the view has in the end.
+// come, those that the view has in the end, and the error that ended the session.
 
 import { ChatSession } from "../../../clients/web/chat/conversation.js";
 
@@ -10,11 +10,10 @@ const pages = [
   { epoch: "e1", after: 0, next: 1, events: [message("a")] },
   { epoch: "e2", after: 0, next: 0, events: [] },
 ];
-const finished = new Error("no more pages");
 const connection = {
   open: async () => snapshots.shift(),
   receive: async () => {
-    if (!pages.length) throw finished;
+    if (!pages.length) throw new Error("no more pages");
     return pages.shift();
   },
 };
@@ -24,6 +23,6 @@ const session = new ChatSession({ logIn: async () => ({}) }, connection, {
   onConnection: () => {},
 });
 await session.start("Ada", "");
-await session.receive().catch((error) => console.assert(error === finished, error));
+const error = await session.receive().catch((reason) => reason);
 const idsOf = (messages) => messages.map((each) => each.client_id).join();
-console.log(idsOf(events), idsOf(session.view.messages));
+console.log(idsOf(events), idsOf(session.view.messages), error.message);
