@@ -52,14 +52,15 @@ def test_a_connection_is_broken_from_the_first_sample_that_is_down_to_the_next_t
 
 async def test_an_outcome_counts_losses_duplicates_and_disorder_and_times_what_people_felt() -> None:
     twice = [Received(1, "Ada 0", 1.0), Received(1, "Ada 0", 1.1)]
-    received = [*twice, Received(3, "Ada 1", 1.8), Received(2, "Ada 1", 1.9)]
-    sent = [Sent(1, 0.9, 1.0), Sent(3, 1.1, 1.4), Sent(4, 1.5, 1.6)]
-    person = Person(None, sent, received)  # type: ignore[arg-type]
+    received = [*twice, Received(3, "Ada 1", 1.8), Received(2, "Ada 1", 1.9), Received(5, "Ada 2", 1.95)]
+    sent = [Sent(1, 0.9, 1.0), Sent(3, 1.1, 1.4), Sent(4, 1.5, 1.6), Sent(5, 1.9, 1.96)]
+    offline = [("bob", 1.0), ("cyd", 1.1), ("cyd", 1.2)]
+    person = Person(None, sent, received, offline)  # type: ignore[arg-type]
     await Crowd([person], asyncio.Event(), []).finish(catch_up_s=0.01)
     result = outcome([person], began_s=1.05, over_s=2.0)
-    assert (result["messages"], result["deliveries"], result["lost"]) == (3, 2, 1)
+    assert (result["messages"], result["deliveries"], result["lost"]) == (4, 3, 1)
     assert result["duplicates"] == 2, "Ada 0 under one number, Ada 1 under two"
-    assert result["out_of_order"] == 1
+    assert (result["out_of_order"], result["seen_offline"]) == (1, 1), "Bob went offline before the outage"
     times = {name: value for name, value in result.items() if name.endswith("_s")}
     felt = {"up_to_date_s": 0.75, "silent_s": 0.7, "unacknowledged_s": 0.3, "reconnecting_s": 0.0}
     assert times == {"lasted_s": 0.95, **felt, "baseline_s": 0.1}
