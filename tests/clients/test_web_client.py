@@ -22,12 +22,12 @@ from tests.clients.test_inbox import page
 pytestmark = pytest.mark.process
 
 SCRIPTS = Path(__file__).parent / "twins"
-Requests = Callable[[dict[str, Any]], dict[str, Any]]
+WebInbox = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def web_inbox() -> Iterator[Requests]:
-    """Yield a function that runs the browser's inbox in Node.js."""
+def web_inbox() -> Iterator[WebInbox]:
+    """Yield a function that feeds a new inbox of the browser, in Node.js, and returns its state."""
     command = ["node", str(SCRIPTS / "inbox.mjs")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
         assert node.stdin and node.stdout
@@ -50,7 +50,7 @@ PAGES = st.builds(
 
 @settings(max_examples=200)
 @given(start=st.integers(0, 5), pages=st.lists(PAGES, max_size=8))
-def test_both_inboxes_return_the_same_events_in_order(web_inbox: Requests, start: int, pages: list[Page]) -> None:
+def test_both_inboxes_return_the_same_events_in_order(web_inbox: WebInbox, start: int, pages: list[Page]) -> None:
     inbox = Inbox(Cursor("e1", start))
     seqs = [[event.seq for event in inbox.feed(page)] for page in pages]
     assert web_inbox({"cursor": {"epoch": "e1", "seq": start}, "pages": msgspec.to_builtins(pages)}) == {

@@ -1,4 +1,4 @@
-"""Send every listener inputs that hypothesis draws from the routes' types; none may cost more than a refusal."""
+"""Send every listener inputs that hypothesis draws from the routes' types: it must answer or refuse each."""
 
 import math
 from collections import Counter

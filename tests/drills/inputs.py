@@ -71,7 +71,7 @@ def valid(kind: MessageType) -> Inputs:
 
 
 def invalid(kind: MessageType) -> Inputs:
-    """Return messages with fields of any type, and bytes that are none; few are valid by chance."""
+    """Return messages with fields of any type, and bytes that are no message; few are valid by chance."""
     tag = {"type": st.just(kind.__struct_config__.tag)}
     fields = st.fixed_dictionaries(tag, optional={field.name: JSON for field in msgspec.structs.fields(kind)})
     return fields.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=300) | JSON.map(wire.encode)

@@ -34,7 +34,7 @@ def row(key: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def kill_repeatedly(store: str, transport: str, kills: int, turn: int) -> dict[str, Any]:
-    """Kill so many times, each after a further message and a random pause; return the figures."""
+    """Kill that many times, each time after a further message and a random pause; return the figures."""
     killed: Counter[str] = Counter()
 
     async def kill_in_turn(running: Running) -> None:

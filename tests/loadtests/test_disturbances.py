@@ -78,7 +78,7 @@ def counts(folder: Path, slug: str) -> tuple[WireBytes, WireBytes, WireBytes]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO is Linux's")
 def test_kernel_relay_and_server_count_the_same_bytes_of_every_transport(tmp_path: Path) -> None:
-    """All run at once, since only bytes are looked at."""
+    """All run at once, since only bytes are compared."""
     with ThreadPoolExecutor(len(SLUGS)) as pool:
         found = dict(zip(SLUGS, pool.map(partial(counts, tmp_path), SLUGS), strict=True))
     for slug, (kernel, relay, server) in found.items():

@@ -45,7 +45,7 @@ def outcome(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
 
 
 def _times_s(people: Sequence[Person], began_s: float, over_s: float) -> Outcome:
-    """Return for how long the outage was felt, in each of its ways."""
+    """Return for how long people felt the outage, by each measure."""
     sent = [message for person in people for message in person.sent]
     intended_s = {message.seq: message.intended_s for message in sent}
     delays = [
@@ -69,6 +69,6 @@ def _times_s(people: Sequence[Person], began_s: float, over_s: float) -> Outcome
 
 
 def _longest_gap_s(person: Person, began_s: float, ended_s: float) -> float:
-    """Return for how long somebody saw no message at most, from the outage's beginning on."""
+    """Return the longest time for which a person saw no message after the outage began."""
     moments = [began_s, *(message.at_s for message in person.received if message.at_s >= began_s), ended_s]
     return max(later - one for one, later in pairwise(moments))

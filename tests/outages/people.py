@@ -42,7 +42,7 @@ class Sent(NamedTuple):
 
 
 class Received(NamedTuple):
-    """One message as somebody's inbox gave it out."""
+    """One message as a person's inbox returned it."""
 
     seq: int
     text: str
@@ -115,9 +115,9 @@ class Crowd:
     talking: Sequence["asyncio.Task[None]"]
 
     async def finish(self, catch_up_s: float) -> None:
-        """Let the last messages be acknowledged, then wait until everybody has all of them, but for no longer.
+        """Let the last messages be acknowledged, then wait until everybody has all of them, at most `catch_up_s`.
 
-        What has not come after `catch_up_s` is lost, which is for `outcome` to count. Raises TimeoutError or
+        `outcome` counts what has not come by then as lost. Raises TimeoutError or
         ClientError if a message is not acknowledged.
         """
         self.stopping.set()
