@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from pusher.http import Request
 
-from servers.deploy.child_process import READY_S, ChildProcess, python_module, started
+from servers.deploy.child_process import READY_S, ChildProcess, free_port, python_module, started
 from servers.transports import TRANSPORTS, Transport
 from tests.support.guest import stats
 from tests.support.pusher_process import ENV, official_api, push_service, service_settings
@@ -115,6 +115,27 @@ def test_over_http2_a_page_opens_its_websocket_beside_it(browser: Browser, trans
         protocols = "[...new Set(performance.getEntriesByType('resource').map((entry) => entry.nextHopProtocol))]"
         assert ada.evaluate(protocols) == ["h2"]
         assert schemes == (["wss"] if transport.slug in ("raw_websocket", "pusher_adapter") else [])
+
+
+def test_a_page_says_why_a_message_was_refused(browser: Browser) -> None:
+    with page_server("short_polling") as server:
+        ada = joined(browser, server.address, "Ada")
+        ada.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
+        write(ada, "x" * 5000)
+        expect(ada.locator("#notice")).to_contain_text("at most 4096 bytes")
+
+
+def test_a_message_of_a_new_log_is_reported_as_read_too(browser: Browser) -> None:
+    env, port = {"CHAT_SECRET": "that both servers have" * 2}, str(free_port())
+    with page_server("raw_websocket", "--port", port, env=env) as server:
+        ada, bob = joined(browser, server.address, "Ada"), joined(browser, server.address, "Bob")
+        for number in range(10):  # so the last one has a higher number than any event of the new log
+            write(bob, f"number {number}")
+        expect(bob.locator("#messages li small").nth(9)).to_have_attribute("aria-label", "read by 1")
+    with page_server("raw_websocket", "--port", port, env=env):
+        expect(ada.locator("#state")).to_have_text("connected")
+        write(bob, "one of a new log")
+        expect(bob.locator("#messages li small").nth(10)).to_have_attribute("aria-label", "read by 1")
 
 
 def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser) -> None:

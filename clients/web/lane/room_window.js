@@ -4,6 +4,7 @@ import { TypingNotices } from "../chat/typing_notices.js";
 import { $, element, oncePerFrame, setText } from "../dom.js";
 import { duration } from "../format.js";
 import { newClientId } from "./client_ids.js";
+import { showNotice } from "./notice.js";
 
 const SHOWN_MAX = 40;
 const REDRAW_MS = 500;
@@ -13,7 +14,7 @@ const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" }
 
 export class RoomWindow {
   #notices = new TypingNotices();
-  #readSeq = 0;
+  #lastRead; // the last message that was reported as read: a new log counts its messages from 1 again
   #follows = true; // the newest message is in sight, and the list scrolls to keep it there
   #isMoving = false; // the list is moved by new messages, not by the reader
   #events = new Map(); // list item -> its message
@@ -83,15 +84,15 @@ export class RoomWindow {
 
   #send(text) {
     this.#notices.reset();
-    if (text) this.session.send(text, newClientId()).catch((error) => setText($("typing"), error.message));
+    if (text) this.session.send(text, newClientId()).catch((error) => showNotice(error.message));
   }
 
   #notifyRead() {
     const { view, account, connected } = this.session;
     const last = view.messages.findLast((event) => event.sender !== account.user);
-    if (!last || last.seq <= this.#readSeq || document.visibilityState !== "visible" || !connected) return;
-    this.#readSeq = last.seq;
-    this.session.markRead(last.seq).catch(() => (this.#readSeq = 0));
+    if (!last || last === this.#lastRead || document.visibilityState !== "visible" || !connected) return;
+    this.#lastRead = last;
+    this.session.markRead(last.seq).catch(() => (this.#lastRead = undefined));
   }
 
   #item(event) {
