@@ -182,14 +182,18 @@ def test_a_button_stays_unpressed_when_the_demo_refuses_its_command(open_window:
 
 def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow) -> None:
     ada = open_window("Ada")
+    texts = ["before"]
     ada.write("before")
     for slug in ("short_polling", "pusher_adapter"):
-        ada.expect_last(slug, "before")
-        ada.card(slug).locator(".restart").click()
-    ada.write("after")
+        ada.expect_last(slug, texts[-1])
+        with ada.page.expect_response("**/control") as restarted:
+            ada.card(slug).locator(".restart").click()
+            ada.write(f"while {slug} restarts")
+        assert restarted.value.ok and restarted.value.request.post_data_json == {"type": "restart", "lane": slug}
+        texts.append(f"while {slug} restarts")
     for slug in ("short_polling", "pusher_adapter"):
-        ada.expect_last(slug, "after")
-        assert ada.messages(slug) == ["before", "after"]
+        ada.expect_last(slug, texts[-1])
+        assert ada.messages(slug) == texts
 
 
 def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: OpenWindow) -> None:
@@ -206,7 +210,7 @@ def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: Op
     for slug in FOUR:  # the five who have left bear the same names, and are not shown beside those who came
         expect(ada.room(slug, "#members .online")).to_have_count(6)
         expect(ada.room(slug, "#members li")).to_have_count(6)
-        is_above = "document.querySelector('#members').getBoundingClientRect().bottom <= messages.offsetTop"
+        is_above = "members.getBoundingClientRect().bottom <= messages.offsetTop"  # of the elements with these ids
         assert ada.frame(slug).evaluate(is_above)
 
 
