@@ -123,6 +123,11 @@ def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links
     after = made["links"]["tls"]["raw_websocket"]["bytes"]
     factors = {after[part] / before[part] for part in ("command", "delivery", "asking")}
     assert len({round(factor, 9) for factor in factors}) == 1
+    cells = pd.read_csv(REFERENCE / "link" / CELLS_FILE)
+    cells = cells.query("transport == 'raw_websocket' and link == 'tls' and verdict != 'void'")
+    online_s = cells["users"] * cells["measured_s"]
+    said = after["command"] * cells["actions"] + after["delivery"] * cells["delivered"] + after["asking"] * online_s
+    assert said.sum() == pytest.approx((cells["client_up_bytes"] + cells["client_down_bytes"]).sum())
     assert "committed" in made["source"]
 
 
