@@ -80,6 +80,34 @@ def each(found: pd.DataFrame, *columns: str, of: str = "delivered") -> "pd.Serie
     return found[list(columns)].sum(axis="columns") / found[of]
 
 
+def empty_share(scenario: str) -> "pd.Series[float]":
+    """Return the share of short polls that brought nothing."""
+    return each(cells(scenario, transport=SHORT), "empty_answers", of="requests_receive")
+
+
+def bytes_by_link(*slugs: str) -> list[float]:
+    """Return the bytes of a delivery on each link; a repeat that is void on one of them is left out."""
+    found = pd.read_csv(REFERENCE / "link" / "cells.csv").query("verdict != 'void'")
+    wire = each(found, "client_up_bytes", "client_down_bytes", "publish_bytes")
+    repeats = found.assign(wire=wire).pivot_table("wire", ["transport", "repeat"], "link").dropna()
+    medians = repeats.groupby("transport").median().loc[[*slugs], ["plain", "tls", "h2"]]
+    return [float(median) for median in medians.to_numpy().ravel()]
+
+
+def half_seen() -> list[float]:
+    """Return the median of short polling, and the largest of the other medians, in s."""
+    slowest, *others = (latency_s("conversation", slug)[0] for slug in (SHORT, LONG, RAW, STREAM, ADAPTER))
+    return [slowest, max(others)]
+
+
+def evidence() -> list[float]:
+    """Return deliveries, messages, transports, repeats and suspect cells of the conversation."""
+    found = cells("conversation")
+    messages = cells("conversation", transport=RAW)["messages"].sum()
+    suspect = (found["verdict"] == "suspect").sum()
+    return [found["delivered"].sum(), messages, found["transport"].nunique(), found["repeat"].nunique(), suspect]
+
+
 def received_per_s(scenario: str) -> float:
     """Return how many messages a user of a load received in a second."""
     found = cells(scenario)
