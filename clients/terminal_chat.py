@@ -21,6 +21,13 @@ from servers.core.wire import Event, Kind
 from servers.transports import Transport
 
 RENEW_S = 3.0  # after how long a notice is renewed: less than its lifetime on a server, which is 5 s by default
+TYPING_CHECK_S = 0.25
+READ_CHECK_S = 1.0
+OUTBOX_MAX = 100  # lines that may wait to be sent; after that many, the next line is read only when one has been sent
+HELP = """\
+/who  who is here, and who was
+/quit  leave, as does Ctrl-D
+//  send a line that starts with a slash"""
 
 
 @dataclass(slots=True)
@@ -43,15 +50,6 @@ class TypingNotices:
     def reset(self) -> None:
         """Forget the last notice: a sent message itself shows that its sender has stopped typing."""
         self._text, self._sent_s = "", float("-inf")
-
-
-TYPING_CHECK_S = 0.25
-READ_CHECK_S = 1.0
-OUTBOX_MAX = 100  # lines that may wait to be sent; after that many, the next line is read only when one has been sent
-HELP = """\
-/who  who is here, and who was
-/quit  leave, as does Ctrl-D
-//  send a line that starts with a slash"""
 
 
 class TerminalChat:
@@ -184,11 +182,12 @@ class TerminalChat:
         """Notify the others how far the user has read, if that is further than before."""
         while True:
             await asyncio.sleep(READ_CHECK_S)
-            up_to = self._received_seq
+            up_to, snapshot = self._received_seq, self._snapshot
             if up_to > self._read_seq:
                 with suppress(ClientError):
                     await self._session.mark_read(up_to)
-                    self._read_seq = up_to
+                    if snapshot is self._snapshot:  # otherwise a new log has begun, of which nothing is read
+                        self._read_seq = up_to
 
 
 def is_command(line: str) -> bool:
