@@ -39,6 +39,9 @@ from servers.transports import TRANSPORTS, find
 from servers.wire_bytes import WireBytes
 
 SECRET_MARK, CONSTANTS_MARK = "{{ secret }}", "{{ constants }}"
+WEB = Path(__file__).parents[2] / "clients" / "web"
+PUSHER_JS = Path("node_modules") / "pusher-js"
+NO_PUSHER_JS = 'Its client, pusher-js, is not installed. Install Node.js with npm, then run "make demo" again.'
 EXPLORER = Path(__file__).parents[2] / "results" / "reference" / "explorer.json"
 HEADERS = page_headers(frames=LOOPBACK_ANY_PORT)
 
@@ -55,7 +58,7 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
         return Response(page.replace(SECRET_MARK, secret), media_type="text/html", headers=HEADERS)
 
     async def explorer(request: Request) -> Response:
-        """The explorer, with the unit costs of the committed run."""
+        """Respond with the explorer, with the unit costs of the committed run."""
         constants = EXPLORER.read_text(encoding="utf-8")
         text = (web / "explore.html").read_text(encoding="utf-8").replace(CONSTANTS_MARK, constants)
         return Response(text, media_type="text/html", headers=HEADERS)
@@ -68,7 +71,7 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
             return json_response(await execute(controller, command))
         except ChatError as refusal:
             return error_response(refusal)
-        except (*Undecodable, ChildFailed) as error:
+        except (*Undecodable, ChildFailed, OSError) as error:
             return error_response(BadRequest(f"control: {error}"))
 
     async def counters(request: Request) -> Response:
@@ -93,7 +96,7 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
 
 
 async def execute(controller: DemoController, command: messages.AnyCommand) -> messages.AnyResponse:
-    """Carry out a command, and return its response. Raises ChatError, ChildFailed."""
+    """Carry out a command, and return its response. Raises ChatError, ChildFailed, OSError."""
     match command:
         case messages.OpenWindow(window):
             return await controller.open_window(window)
@@ -133,11 +136,6 @@ async def events(snapshots: AsyncIterator[messages.Snapshot]) -> AsyncIterator[S
             yield ServerSentEvent(encode(snapshot).decode(), sep="\n")
     except ChatError as refusal:
         yield ServerSentEvent(refusal.detail, event="gone", sep="\n")
-
-
-WEB = Path(__file__).parents[2] / "clients" / "web"
-PUSHER_JS = Path("node_modules") / "pusher-js"
-NO_PUSHER_JS = 'Its client, pusher-js, is not installed. Install Node.js with npm, then run "make demo" again.'
 
 
 def main(

@@ -24,7 +24,7 @@ from servers.deploy.serverless import profiles
 
 log = logging.getLogger(__name__)
 SNAPSHOT_S = 0.4
-LEFT_S = 8.0  # how long a window without a page keeps its connections: a page that is reloaded finds them again
+KEPT_S = 8.0  # how long a window without a page keeps its connections: a page that is reloaded finds them again
 NAMES = ("Ada", "Bob", "Cyd", "Dee")
 LIMIT_MAX_S = 20.0
 """Today's hosts end a call after five minutes, which is too long to wait in a presentation: here it is shortened."""
@@ -140,7 +140,7 @@ class DemoController:
     async def set_host(self, profile: str) -> None:
         """Move every lane to a serverless host, or back. Raises NotFound, BadRequest, ChildFailed.
 
-        A function keeps nothing and shares nothing, so the first move takes the logs to Redis, where they begin empty.
+        A function keeps nothing and shares nothing, so with the first move each lane gets an empty log in Redis.
         """
         if profile and profile not in HOSTS:
             raise NotFound(f"profile: expected one of {', '.join(HOSTS)}, or none, got {profile[:80]!r}")
@@ -150,8 +150,11 @@ class DemoController:
             if not self._stores:
                 self._stores = self._in_redis()
             moves = (lane.move(HOSTS.get(profile), self._stores[slug]) for slug, lane in self._lanes.items())
-            await asyncio.gather(*moves)
-            self._profile = profile
+            outcomes = await asyncio.gather(*moves, return_exceptions=True)
+            self._profile = profile  # also of a lane whose server did not start: a restart starts it there
+            for outcome in outcomes:
+                if outcome:
+                    raise outcome
 
     async def reset_counts(self, key: str) -> None:
         """Let a window's counters begin at zero. Raises NotFound."""
@@ -197,7 +200,7 @@ class DemoController:
             await asyncio.gather(*(lane.read() for lane in self._lanes.values()))
             self._has_snapshot.set()
             self._has_snapshot.clear()
-            horizon_s = asyncio.get_running_loop().time() - LEFT_S
+            horizon_s = asyncio.get_running_loop().time() - KEPT_S
             for key, window in list(self._windows.items()):
                 if not window.streams and window.left_s < horizon_s:
                     await self._windows.pop(key).close()
