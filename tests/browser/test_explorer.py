@@ -1,4 +1,4 @@
-"""The explorer as a file: its figures are those of Python, it asks nobody for anything, and everybody can use it."""
+"""The explorer as a file: its figures are those of Python, it requests nothing, and everybody can use it."""
 
 import io
 import json

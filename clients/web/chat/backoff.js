@@ -1,5 +1,4 @@
-// The pauses between attempts to reconnect: exponential back-off with full jitter. As in clients/backoff.py, which says
-// why the whole pause is random.
+// Pauses between attempts to reconnect: exponential back-off with full jitter. clients/backoff.py says why.
 
 const FIRST_MS = 100;
 const MAX_MS = 5000;

@@ -1,5 +1,4 @@
-// What every client does over plain HTTP: log in, join, read, send heartbeats and commands. As in
-// clients/http_session.py.
+// What every client does over plain HTTP: log in, join, read, send commands. As in clients/http_session.py.
 //
 // A request fails in one of two ways: the server refuses, or the connection is lost. For what crosses the wire,
 // `onTraffic(direction, about, data)` is called, so that it can be drawn: see `arrowOf` in lane/arrows.js.

@@ -1,5 +1,4 @@
 // The inbox: pages go in, in any order and any number of times; new events come out in order, each once.
-//
 // As in clients/inbox.py. A cursor is {epoch, seq}; on the wire `<epoch>.<seq>`.
 
 const EARLY_MAX = 256;

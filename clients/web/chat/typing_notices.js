@@ -1,5 +1,4 @@
-// When to notify the others that the user types: while it is true, and no more often than necessary. As in
-// clients/terminal_chat.py.
+// When to notify the others that the user types: as rarely as keeps the notice true. As in clients/terminal_chat.py.
 
 const RENEW_MS = 3000;
 

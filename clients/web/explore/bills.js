@@ -17,7 +17,7 @@ export const DEPLOYMENTS = {
   "single-server": "One server",
 };
 
-/** Return how many users online the measurements cover, whose busiest moment has more. */
+/** Return the largest average of users online at whose busiest moment there are no more users than were measured. */
 export const measuredUsers = (deployment, { rates }) =>
   rates[deployment === "pusher-and-serverless" ? "pusher_adapter" : "raw_websocket"].users_max / PEAK;
 

@@ -62,7 +62,8 @@ export function inputsOf(address, choices) {
   const preset = Object.hasOwn(PRESETS, query.get("preset")) ? query.get("preset") : "";
   const inputs = presetInputs(preset);
   for (const [name, text] of query) {
-    const [value, values] = [Number(text), Object.hasOwn(INPUTS, name) ? INPUTS[name].values : []];
+    const value = Number(text);
+    const values = Object.hasOwn(INPUTS, name) ? INPUTS[name].values : [];
     if (values.length && text && Number.isFinite(value))
       inputs[name] = Math.min(Math.max(value, values[0]), values.at(-1));
     else if (Object.hasOwn(choices, name) && Object.hasOwn(choices[name], text)) inputs[name] = text;

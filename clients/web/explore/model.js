@@ -1,7 +1,6 @@
-// What each transport does, costs and feels like with somebody's own numbers: theory counts, measurement prices.
-//
+// Delays, counts and costs of each transport for the user's own numbers: counts by theory, unit costs by measurement.
 // A figure is { value, basis, why }: why returns the formula with its numbers filled in. Rates are per user, while
-// people talk; an hour includes silence. Where the inputs are those of a measured load, it is what was measured.
+// people talk; an hour includes silence. For the inputs of a measured load, a figure is the measured one.
 
 import { bytes, duration, percent, whole } from "../format.js";
 import * as theory from "./theory.js";
@@ -13,7 +12,7 @@ const TYPING_S = [1, 1.5, 2, 2.5, 3]; // for how long people type, as in noteboo
 const seconds = (s) => duration(1000 * s);
 const size = (count) => bytes(Math.round(count));
 
-/** What each figure is called, how it is written. */
+/** What each figure is called, and how it is written. */
 export const FIGURES = {
   p50: { title: "Half of the readers see a message within", show: seconds },
   p95: { title: "95 of 100 readers see it within", show: seconds },
@@ -110,7 +109,8 @@ function figuresOf(row) {
 
 /** Return the two figures that decide. */
 export function decidingOf(row) {
-  const [{ unit, load, inputs }, cores] = [row, coresOf(row)];
+  const { unit, load, inputs } = row;
+  const cores = coresOf(row);
   const why = () => {
     const counts = [load.commands, load.events, askingOf(row).rate(load.events)];
     return `${whole(inputs.users)} users × (${costs(unit.cpu_s, counts, (s) => `${small(1e6 * s)} µs`)}) a second`;
@@ -132,7 +132,8 @@ function withMeasured({ measured }, figures) {
   const { load, repeats, ...spreads } = measured ?? {};
   for (const [name, [least, value, most]] of Object.entries(spreads)) {
     if (figures[name]?.value === undefined) continue;
-    const [{ show }, { value: said, why, error }] = [FIGURES[name], figures[name]];
+    const { show } = FIGURES[name];
+    const { value: said, why, error } = figures[name];
     const cell = () => `the load “${load}”, ${repeats} repeats: ${show(least)} to ${show(most)}`;
     made[name] = figure(value, MEASURED, () => `${cell()}; the formula says ${show(said)} = ${why()}`, error);
   }
@@ -182,7 +183,8 @@ export const isBeyond = ({ unit, inputs, constants }, cores) =>
 
 function delayFigure(row, share, cores) {
   const most = row.constants.bills.assumptions.core_share_max;
-  const [isPale, processes] = [isBeyond(row, cores), Math.ceil(cores / most)];
+  const isPale = isBeyond(row, cores);
+  const processes = Math.ceil(cores / most);
   const beyond = () => {
     if (processes < 2) return `; measured with up to ${whole(row.unit.users_max)} users`;
     return `; one process is too busy beyond ${percent(most)} of a core: this holds only with ${processes} of them`;

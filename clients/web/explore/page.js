@@ -25,7 +25,9 @@ const LOOKS = {
 const links = Object.fromEntries(Object.entries(LINKS).filter(([link]) => link in constants.links));
 const choices = { link: links, deployment: DEPLOYMENTS };
 const redraw = oncePerFrame(draw);
-let [preset, inputs, found, sizes, noting] = ["", {}];
+let preset = "";
+let inputs = {};
+let found, sizes, noting; // all figures, the charts' sizes, and the timer until `rest`
 
 function draw() {
   found = outcomes(inputs, constants);
@@ -89,7 +91,8 @@ function drawFigures(chosen) {
   for (const { slug } of transports) {
     for (const cell of $("figures").querySelectorAll(`.${slug}`)) cell.classList.toggle("is-chosen", slug === chosen);
     for (const [name, { show }] of Object.entries(FIGURES)) {
-      const [{ value, basis }, button] = [found[slug][name], $(`${slug}-${name}`)];
+      const { value, basis } = found[slug][name];
+      const button = $(`${slug}-${name}`);
       button.disabled = value === undefined;
       button.className = button.disabled ? "" : basis.split(" ")[0];
       setText(button.firstChild, button.disabled ? "–" : show(value));
@@ -130,7 +133,8 @@ function drawBills() {
   if (!$("bills-more").open) return;
   const rows = COUNTS.map((users) => {
     const cells = names.map((name) => {
-      const [usd, className] = [usdOf(name, users), users > measuredUsers(name, bills) ? "model" : ""];
+      const usd = usdOf(name, users);
+      const className = users > measuredUsers(name, bills) ? "model" : "";
       return element("td", { className }, Number.isFinite(usd) ? `$${whole(usd)}` : "no plan");
     });
     return [`${whole(users)} users`, ...cells];
@@ -141,7 +145,8 @@ function drawBills() {
 
 /** Return what a deployment costs with these inputs, and where its free tier ends. */
 function monthRow(name, load) {
-  const [{ users, limit }, { usd }] = [freeEnd(name, load, bills), billOf(name, inputs.users, load, bills)];
+  const { users, limit } = freeEnd(name, load, bills);
+  const { usd } = billOf(name, inputs.users, load, bills);
   const free = `; ${users ? `free up to ${whole(users)} users` : "never free"}${limit && ` (limit: ${limit})`}`;
   const beyond = inputs.users > measuredUsers(name, bills) ? ", beyond what was measured" : "";
   const month = Number.isFinite(usd) ? `$${whole(usd)} a month` : "no plan is large enough";

@@ -1,5 +1,4 @@
-// The formulas of results/theory.py that the page needs, under the same names, and with the derivations there.
-//
+// The formulas of results/theory.py that the page needs, under the same names; that file has the derivations.
 // d: one-way transit time; RTT = 2 d; T: a poller's pause; lambda: events per second that one client should see.
 
 /** The share of events that fall into a period: 1 - exp(-mean), exact for small means. */

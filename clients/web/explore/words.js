@@ -12,7 +12,6 @@ const SERVED = {
 };
 
 /** Return { slug, next, others, inTime, fits }: the least work of those in time; others: those within the error of it.
- *
  * next: the second best. inTime: whether any is in time. fits: whether one process can do it at the busiest moment.
  */
 export function choiceOf(found, { deployment, late }, { transports, bills }) {

@@ -19,11 +19,9 @@ const FAILURES = { no_response: "no response", error: "refused" };
 const RESPONSES = { open: { words: "connection open", waits: "connection" }, ack: { words: "ok" } };
 
 /** Return the arrow of a request, a response or a frame; undefined for what needs none.
- *
  * direction: "up" to the server, "down" from it; "connect" to a push service, "pushed" from it.
  * kind: request, empty, events or ended.
- * waits: the side that waits from now on ("server", "browser", "connection" while one is open, "nobody"); undefined:
- * as before.
+ * waits: who waits from now on: "server", "browser", "connection" (while one is open), "nobody"; undefined: as before.
  */
 export function arrowOf(direction, about, data) {
   const request = about.split("?")[0].split("/").pop();
