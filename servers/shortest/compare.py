@@ -102,7 +102,7 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
         servers.append(server)
         person = stack.enter_context(running(python(module, "talk", line_of(server)), env))
         line_of(person)
-        listening = len(_sockets(person, psutil.CONN_ESTABLISHED))
+        while_listening = len(_sockets(person, psutil.CONN_ESTABLISHED))
         write_line(person, "Hello!")
         line_of(person)
         ends = [socket for process in servers for socket in _sockets(process, psutil.CONN_ESTABLISHED)]
@@ -111,7 +111,7 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
         counts = {
             "processes": len(servers),
             "endpoints": sum(len(_sockets(process, psutil.CONN_LISTEN)) for process in servers),
-            "listener_connections": listening,
+            "listener_connections": while_listening,
             "sender_connections": len(_sockets(person, psutil.CONN_ESTABLISHED)),
             "server_connections": len(between_servers) // 2,
         }

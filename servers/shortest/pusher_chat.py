@@ -1,4 +1,4 @@
-"""The shortest honest chat through Pusher: an API that publishes, and a push service that holds the connections.
+"""A chat through Pusher, as short as it can be: an API that publishes, a push service that holds the connections.
 
     python -m servers.shortest.pusher_chat serve 8000
     python -m servers.shortest.pusher_chat talk http://127.0.0.1:8000

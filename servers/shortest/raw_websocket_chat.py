@@ -1,11 +1,11 @@
-"""The shortest honest chat over a raw WebSocket: one process, one connection for each person, no credentials.
+"""A chat over a raw WebSocket, as short as it can be: one process, one connection for each person, no credentials.
 
     python -m servers.shortest.raw_websocket_chat serve 8765
     python -m servers.shortest.raw_websocket_chat talk ws://127.0.0.1:8765
 
 Teaches that a relay takes three lines, and that the client waits for the connection before it sends. Leaves out the
-sender's identity, messages that were sent before one joined or while the connection was broken, and the Origin check:
-the rest of this project treats them. No proxy: the server listens on this machine only.
+sender's identity, messages that were sent before one joined or while the connection was broken, and the Origin check,
+which the rest of this project has. No proxy: the server listens on this machine only.
 """
 
 import asyncio

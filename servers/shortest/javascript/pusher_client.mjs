@@ -1,5 +1,5 @@
-// A client as tutorials write it, call for call. It hears nothing of what was published before the service confirmed
-// its subscription, and nobody tells it so: hence `ready`. `Pusher` is what the package pusher-js exports.
+// A client as tutorials write it, call for call. What is published before the service has confirmed the subscription is
+// lost without an error, so `ready` is called then. `Pusher` is what the package pusher-js exports.
 
 export function listen(Pusher, key, where, onMessage, ready) {
   const pusher = new Pusher(key, where);

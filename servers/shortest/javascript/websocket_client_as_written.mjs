@@ -1,4 +1,4 @@
-// A client as tutorials write it, call for call and in that order: it speaks before the line is open.
+// A client as tutorials write it, call for call and in that order: it sends before the connection is open.
 // `WebSocket` is the browser's own, or that of the package `ws`: node had none before version 22.
 
 export function connect(WebSocket, url, onMessage) {

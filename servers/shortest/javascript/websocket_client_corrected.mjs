@@ -1,4 +1,4 @@
-// The same client with the smallest correction: it speaks when the line is open.
+// The same client with the smallest correction: it sends once the connection is open.
 // `WebSocket` is the browser's own, or that of the package `ws`: node had none before version 22.
 
 export function connect(WebSocket, url, onMessage) {

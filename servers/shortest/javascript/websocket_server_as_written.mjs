@@ -1,5 +1,5 @@
 // A relay as tutorials write it, call for call. `node websocket_server_as_written.mjs` prints its address.
-// Two things go wrong: text goes on as binary, and one broken frame ends the process for everybody.
+// Two things go wrong: text is relayed as binary, and one broken frame ends the process for everybody.
 
 import { WebSocketServer } from "ws";
 

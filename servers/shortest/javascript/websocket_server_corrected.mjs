@@ -1,5 +1,5 @@
 // The same relay with the smallest corrections. `node websocket_server_corrected.mjs` prints its address.
-// What came as text goes on as text, and a broken frame ends one line only (`ws` has closed it by then).
+// Text is relayed as text, and a broken frame ends one connection only (`ws` has closed it by then).
 
 import { WebSocketServer } from "ws";
 
