@@ -76,7 +76,6 @@ class Bill(Struct, frozen=True):
     function_s: float
     cold_starts: int
     cuts: int
-    refused: int
 
 
 def billed(meter: Mapping[str, Any]) -> Bill:
@@ -85,7 +84,6 @@ def billed(meter: Mapping[str, Any]) -> Bill:
         function_s=round(meter["instance_busy_s"], 1),
         cold_starts=meter["cold_starts"],
         cuts=meter["timeouts"] + meter["cut_streams"] + meter["cut_sockets"],
-        refused=meter["throttled"] + meter["upgrades_ignored"],
     )
 
 
@@ -94,10 +92,9 @@ def request_bytes(run: Path) -> dict[str, float]:
 
     It is the median over the repeats; a repeat that is void over one of the links is left out.
     """
+    load = ("link", "short_polling")
     with (run / "cells.csv").open(encoding="utf-8") as file:
-        rows = [
-            row for row in csv.DictReader(file) if row["scenario"] == "link" and row["transport"] == "short_polling"
-        ]
+        rows = [row for row in csv.DictReader(file) if (row["scenario"], row["transport"]) == load]
     void = {row["repeat"] for row in rows if row["verdict"] == "void"}
     sizes_by_link = defaultdict(list)
     for row in rows:
