@@ -35,7 +35,7 @@ CPU = ["api_cpu_s", "push_service_cpu_s"]
 DEPLOYMENTS = ("pusher-and-serverless", "separate-websocket-server", "single-server")
 BILLS = bills(Activity(users=1), measured_in(REFERENCE), load_prices())
 
-UNITS, WORDS = LISTED["units"], LISTED["words"]
+UNITS, WORDS = LISTED["units"], LISTED["words"] | LISTED["parts"]
 NUMBER = rf"(?<![\w.])[+-]?\d+(?:,\d{{3}})*(?:[./]\d+)?(?!\w)(?: (?:{'|'.join(UNITS)})(?!\w))?"
 WORD = rf"\b(?:{'|'.join(WORDS)})\b"
 APART = {"half": 1 / 12, "third": 1 / 12}  # by how much a word may be wrong, so that these two cannot be mistaken
@@ -141,13 +141,10 @@ def captured(slug: str) -> list[int]:
     asked: dict[int, int] = {}
     for piece in record("captures")["transports"][slug]:
         data = piece["data"]
+        is_alone = data.count('"kind":"message"') == data.count('"kind"') == 1
         if piece["up"]:
             asked[piece["connection"]] = len(data) if data.startswith("GET") and slug == SHORT else 0
-        elif (
-            piece["at_s"] >= 0
-            and '"type":"ack"' not in data
-            and data.count('"kind":"message"') == data.count('"kind"') == 1
-        ):
+        elif piece["at_s"] >= 0 and is_alone and '"type":"ack"' not in data:
             return [asked[piece["connection"]] + len(data), len(data[data.index("{") :])]
     raise AssertionError(f"{slug}: no message came alone")
 
@@ -201,7 +198,8 @@ def computed_by(expression: str) -> list[float]:
 def complaints(name: str, text: str, figure: str) -> Iterator[str]:
     """Yield what is wrong with the figures of a text, or with what is listed of them."""
     covered: set[int] = set()
-    for sentence, expression in {**dict.fromkeys(LISTED[name]["given"], "[]"), **LISTED[name]["computed"]}.items():
+    given = dict.fromkeys(LISTED[name].get("given", ()), "[]")
+    for sentence, expression in {**given, **LISTED[name]["computed"]}.items():
         found = re.search(re.escape(sentence).replace(r"\{\}", f"({figure})"), text)
         if not found:
             yield f"not printed: {sentence}"
