@@ -59,7 +59,7 @@ async def test_no_wake_up_is_lost_between_reading_and_waiting(store: Store) -> N
 
 
 async def test_closing_wakes_those_who_wait(store: Store) -> None:
-    waiting = asyncio.create_task(store.wait("room", Cursor(store.epoch, 0), DEADLINE_S))
+    waiting = asyncio.create_task(store.wait("room", Cursor(store.epoch, 0), 2 * DEADLINE_S))
     await store.head("room")
     await asyncio.sleep(0)
     await store.close()
@@ -124,10 +124,10 @@ HOUR_MS = 3_600_000
 
 
 async def test_members_online_come_first_and_then_those_seen_last(store: Store) -> None:
-    users = [replace(ADA, user=name, name=name, seen_ms=n, expires_at_ms=10_000) for n, name in enumerate("abcdef")]
-    for lease in users:
+    leases = [replace(ADA, user=name, name=name, seen_ms=n, expires_at_ms=10_000) for n, name in enumerate("abcdef")]
+    for lease in leases:
         await join(store, lease)
-    for lease in users[1:5]:
+    for lease in leases[1:5]:
         await store.release(lease)
     assert [member.user for member in await store.members("room", 4)] == ["a", "d", "e", "f"]
     assert [member.user for member in await store.members("room", 1)] in (["a"], ["f"])
