@@ -12,11 +12,12 @@ import pytest
 import redis
 from msgspec.structs import replace
 
-from servers.core.errors import Unavailable
+from servers.core.errors import TooMany, Unavailable
 from servers.core.presence import Connection, Presence
 from servers.core.settings import Settings
 from servers.core.store import Store, open_store
 from servers.core.stores import postgres_listener, redis_streams
+from servers.core.stores.postgres import PostgresStore
 from servers.core.stores.postgres_listener import PostgresListener
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor
@@ -82,6 +83,20 @@ async def test_a_send_retried_at_another_process_returns_the_first_event(stores:
     assert await log(stores[0]) == [events[0]]
 
 
+@pytest.mark.parametrize("scheme", ["postgresql"])
+async def test_a_refused_join_leaves_no_row_of_its_room(stores: list[Store]) -> None:
+    store = stores[0]
+    for room in ("room", "second"):
+        await join(store, replace(ADA, room=room))
+    refused = replace(ADA, room="third", holder="process")
+    with pytest.raises(TooMany):
+        await join(store, refused)
+    await store.release(refused)  # as the end of a socket does
+    assert isinstance(store, PostgresStore)
+    rows = await store._pool.fetch("SELECT room FROM rooms ORDER BY room")
+    assert [row["room"] for row in rows] == ["room", "second"]
+
+
 async def test_exactly_one_of_two_processes_returns_an_expired_lease(stores: list[Store]) -> None:
     for n in range(20):
         await join(stores[n % 2], replace(ADA, user=f"user-{n}", name=f"User {n}"))
@@ -137,6 +152,7 @@ async def test_a_lost_notification_costs_one_interval_at_most(url: str, monkeypa
     monkeypatch.setattr(PostgresListener, "hint", lambda self, room, seq: None)
     monkeypatch.setattr(postgres_listener, "REREAD_S", 0.2)
     async with opened(url) as (one, other):
+        assert not await other.wait("room", Cursor(other.epoch, 0), 0.0)  # from now on it follows the room
         waiting = asyncio.create_task(other.wait("room", Cursor(other.epoch, 0), DEADLINE_S))
         await one.append("room", draft("no hint"))
         assert await waiting
@@ -144,9 +160,14 @@ async def test_a_lost_notification_costs_one_interval_at_most(url: str, monkeypa
 
 @pytest.mark.parametrize("scheme", ["postgresql"])
 async def test_a_hint_of_another_log_is_ignored(url: str, stores: list[Store]) -> None:
-    waiting = asyncio.create_task(stores[0].wait("room", Cursor(stores[0].epoch, 0), 0.5))
+    one, other = stores
+    start = Cursor(one.epoch, 0)
+    ignoring, woken = (asyncio.create_task(one.wait(room, start, DEADLINE_S)) for room in ("room", "next"))
     await asyncio.to_thread(psql, url, "SELECT pg_notify('chat', 'lost 99 room')")
-    assert not await waiting
+    await other.append("next", draft("whose hint follows"))
+    assert await woken
+    assert not ignoring.done()
+    ignoring.cancel()
 
 
 async def test_an_emptied_store_is_another_log_for_every_process(url: str, stores: list[Store]) -> None:
