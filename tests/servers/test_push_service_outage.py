@@ -36,7 +36,7 @@ from servers.transports import find
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
 from tests.support.clock import FakeClock
 from tests.support.engines import Engines
-from tests.support.guest import closing
+from tests.support.guest import closing, until
 from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (
     ENV,
@@ -61,8 +61,9 @@ async def poll_until(address: str, path: str = "/health", **facts: object) -> di
         while True:
             with suppress(httpx.TransportError):
                 found: dict[str, Any] = (await http.get(path)).json()
-                if facts.items() <= {name: found.get(name) for name in facts}.items():
+                if facts.items() <= found.items():
                     return found
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ async def test_the_reason_of_a_push_services_refusal_reaches_the_client_and_the_
     with push_service() as service:
         port = service.address.rpartition(":")[2]
         service.process.kill()
-        service.process.wait()
+        await asyncio.to_thread(service.process.wait)
         with (
             serving(ADAPTER, env=service_settings(service.address)) as server,
             started(["servers.pusher_service", "--port", port], env={**ENV, "PUSHER_SECRET": "another"}),
@@ -284,14 +285,15 @@ async def test_a_push_service_that_was_restarted_says_again_who_is_there() -> No
 
 
 async def test_a_message_whose_publish_was_lost_is_read_after_silence_without_heartbeats(engines: Engines) -> None:
-    shared = ("--store", engines.fresh_url("redis"))
-    with serving(ADAPTER, *shared, *BY_WEBHOOK, "--lease", "1") as server, serving(ADAPTER, *shared) as elsewhere:
+    options = ("--store", engines.fresh_url("redis"), *BY_WEBHOOK, "--lease", "1")
+    with serving(ADAPTER, *options) as server, serving(ADAPTER, *options) as elsewhere:
         bobs = ChatHarness(ADAPTER, server.address)
         async with (
             bobs.joined("Bob") as (bob,),
             ChatHarness(ADAPTER, elsewhere.address, bobs.room).joined("Ada") as (ada,),
         ):
+            receiving = bob._connection
+            assert isinstance(receiving, Connection)
+            await asyncio.to_thread(until, lambda: receiving._caught_up)
             await ada.send("published through a service that Bob does not use")
             assert (await events(bob, 1, Kind.MESSAGE))[0].sender == ada.account.user
-            assert isinstance(bob._connection, Connection)
-            assert bob._connection._subscription.silence_s == 4.0
