@@ -82,7 +82,7 @@ async def test_an_upgrade_is_counted_once_and_with_its_frames(running: ChildProc
     assert counted["websocket"]["sent"] == len(response) + len(closing)
 
 
-@pytest.mark.parametrize(("main", "more"), [(demo, ()), (push_service, ()), (None, ["short_polling"])])
+@pytest.mark.parametrize(("main", "more"), [(demo, []), (push_service, []), (None, ["short_polling"])])
 def test_a_port_in_use_is_named_with_the_option_for_another(main: Callable[..., None] | None, more: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -216,4 +216,5 @@ def test_a_shared_store_needs_a_shared_secret_and_an_engine_that_responds(store:
     output = refused(command)
     assert "CHAT_SECRET" in output and "openssl" in output
     _, _, usage = refused(command, CHAT_SECRET="secret").partition("Usage:")  # before it, a store may log its fault
-    assert usage.count("127.0.0.1:1") == 1 or usage.count("Error") == 1
+    scheme, _, _ = store.partition(":")
+    assert all(word in usage for word in ("Invalid value: store:", f"{scheme}://127.0.0.1", "Connect"))
