@@ -24,7 +24,7 @@ pytestmark = pytest.mark.process
 GRANTS = """
 DO $$ BEGIN CREATE ROLE weak LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
 GRANT USAGE ON SCHEMA chat TO weak;
-GRANT ALL ON ALL TABLES IN SCHEMA chat TO weak"""
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA chat TO weak"""
 
 SPOILED = {
     "LATIN1": ("CREATE DATABASE {}_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", "chat", "_latin"),
