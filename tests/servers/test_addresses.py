@@ -147,10 +147,7 @@ async def forward(host: str) -> object:
 
 
 REACHES: list[tuple[Reach, str]] = [
-    (
-        lambda host: HttpSession(f"http://{host}", "room", QUICK).get("/health", ServerTimings),
-        "GET http://{host}/health",
-    ),
+    (lambda host: HttpSession(f"http://{host}", "room", QUICK).get("/stats", ServerTimings), "GET http://{host}/stats"),
     (lambda host: ChatSocket.connect(f"ws://{host}/rooms/room/socket", QUICK.response_s), "CONNECT {host}:80"),
     (lambda host: PusherSocket.connect(service_at(host), QUICK.response_s), "CONNECT {host}:443"),
     (publish, "CONNECT {host}:443"),

@@ -1,4 +1,4 @@
-"""Tokens, signed, expiring and of one server only; which display names there may be, and which look alike."""
+"""Tokens that expire and cannot be changed, and the key that signs them; which display names are fit, or look alike."""
 
 import stat
 from collections.abc import Callable

@@ -39,7 +39,7 @@ async def chat(store: Store, clock: FakeClock) -> AsyncIterator[Chat]:
 
 
 async def connect(stack: ExitStack, listener: Listener, join: bytes) -> None:
-    """Open a WebSocket and join; nothing is ever read but the handshake."""
+    """Open a WebSocket and join; nothing is ever read but the first bytes of the handshake's response."""
     client = stack.enter_context(narrow_socket(f"http://127.0.0.1:{listener.port}"))
     client.sendall(UPGRADE.format("/rooms/room/socket").encode() + b"\r\n")
     await asyncio.to_thread(client.recv, 4)

@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from servers.core.wire import Page, decode
-from servers.deploy.child_process import ChildProcess, started
+from servers.deploy.child_process import started
 from tests.support.guest import DEADLINE_S, Guest, bare_socket, closing, guest, narrow_socket, receive, until
 from tests.support.pusher_process import open_connection, receive_event, send
 
@@ -24,19 +24,6 @@ LONG_HOLD = ("--hold", str(DEADLINE_S))
 def serving(slug: str, *more: str) -> Iterator[Guest]:
     """Run a server, and join it."""
     with started(["servers", slug, "--port", "0", *more]) as running, guest(running.address) as ada:
-        yield ada
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[ChildProcess]:
-    """A server with sockets, on which tests keep apart by rooms."""
-    with started(["servers", "raw_websocket", "--port", "0"]) as running:
-        yield running
-
-
-@pytest.fixture
-def ada(shared: ChildProcess) -> Iterator[Guest]:
-    with guest(shared.address) as ada:
         yield ada
 
 
@@ -110,13 +97,14 @@ def test_a_refusal_for_sending_too_fast_says_when_to_retry_over_http_and_in_a_fr
         assert 0 < answer["retry_after_s"] <= 10
 
 
-def test_a_socket_whose_user_leaves_by_it_or_elsewhere_is_closed(ada: Guest) -> None:
-    with ada.socket() as opened:
-        command(opened, "leave", 1, connection="c")
-        assert closing(opened)[0] == 1000
-    with ada.socket() as opened:
-        ada.post("leave")
-        assert closing(opened) == (4403, "not_joined")
+def test_a_socket_whose_user_leaves_by_it_or_elsewhere_is_closed() -> None:
+    with serving("raw_websocket") as ada:
+        with ada.socket() as opened:
+            command(opened, "leave", 1, connection="c")
+            assert closing(opened)[0] == 1000
+        with ada.socket() as opened:
+            ada.post("leave")
+            assert closing(opened) == (4403, "not_joined")
 
 
 def test_leaving_from_elsewhere_ends_the_held_poll() -> None:
@@ -175,13 +163,14 @@ def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> N
         until(lambda: ada.name not in bob.online())
 
 
-def test_a_client_that_does_not_read_delays_no_other_and_loses_nothing(shared: ChildProcess, ada: Guest) -> None:
+def test_a_client_that_does_not_read_delays_no_other_and_loses_nothing() -> None:
     count = 400
     text = "x" * 4000  # in all far more than the kernel buffers for a socket of this size
     with (
-        guest(shared.address, ada.room) as eve,
+        serving("raw_websocket") as ada,
+        guest(str(ada.http.base_url), ada.room) as eve,
         ada.socket() as reading,
-        eve.socket(sock=narrow_socket(shared.address), max_queue=1) as stalled,
+        eve.socket(sock=narrow_socket(str(ada.http.base_url)), max_queue=1) as stalled,
     ):
         for n in range(count):
             command(reading, "send", n + 1, client_id=str(n), text=text)
@@ -191,8 +180,9 @@ def test_a_client_that_does_not_read_delays_no_other_and_loses_nothing(shared: C
                 received += sum(event["kind"] == "message" for event in receive(reader).get("events", ()))
 
 
-def test_a_server_whose_parent_closes_its_input_says_come_back_soon_and_ends(shared: ChildProcess, ada: Guest) -> None:
-    with ada.socket() as opened:
-        shared.close_input()
-        assert closing(opened)[0] == 1012  # Service Restart, in the registry of RFC 6455 section 11.7
-    assert shared.process.wait(DEADLINE_S) == 0
+def test_a_server_whose_parent_closes_its_input_says_come_back_soon_and_ends() -> None:
+    with started(["servers", "raw_websocket", "--port", "0"]) as running:
+        with guest(running.address) as ada, ada.socket() as opened:
+            running.close_input()
+            assert closing(opened)[0] == 1012  # Service Restart, in the registry of RFC 6455 section 11.7
+        assert running.process.wait(DEADLINE_S) == 0
