@@ -8,7 +8,7 @@ from typing import Any
 from servers.pusher_service.api import Api
 from servers.pusher_service.authorization import Credentials, channel_auth
 from servers.pusher_service.broker import Broker, Close, Send
-from servers.pusher_service.channels import EventCache
+from servers.pusher_service.channels import EventCache, Kind
 from servers.pusher_service.limits import Counters, Limits, Quota
 from servers.pusher_service.protocol import PusherConnections
 
@@ -18,11 +18,11 @@ Json = dict[str, Any]
 
 
 def signed_subscription(socket_id: str, channel: str, user: Json | None = None) -> Json:
-    """Return the data of a `pusher:subscribe`, signed unless the channel is public; `user`: of a presence channel."""
+    """Return the data of a `pusher:subscribe`, signed if the channel needs it; `user`: of a presence channel."""
     data: Json = {"channel": channel}
     if user is not None:
         data["channel_data"] = json.dumps(user)
-    if not channel.startswith(("public", "cache-", "#")):
+    if channel.startswith((Kind.PRIVATE.value, Kind.PRESENCE.value)):
         data["auth"] = channel_auth(CREDENTIALS, socket_id, channel, data.get("channel_data"))
     return data
 
@@ -67,7 +67,7 @@ class PusherHarness:
         return socket_id
 
     def connect_member(self, channel: str, user_id: str) -> str:
-        """Connect and subscribe one user of a presence channel, whose inbox keeps the answer; return the socket id."""
+        """Connect one user, and subscribe to a presence channel; return the socket id. The inbox keeps the response."""
         socket_id = self.connect()
         self.subscribe(socket_id, channel, {"user_id": user_id, "user_info": {"name": user_id}})
         return socket_id
@@ -99,7 +99,7 @@ class PusherHarness:
 
 
 def error_of(frames: list[Json]) -> tuple[int | None, str]:
-    """Return code and message of the one `pusher:error` that the frames are."""
+    """Return the code and the message of the only frame, which must be a `pusher:error`."""
     (frame,) = frames
     assert frame["event"] == "pusher:error", frame
     return frame["data"]["code"], frame["data"]["message"]

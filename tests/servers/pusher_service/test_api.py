@@ -192,7 +192,7 @@ def test_a_get_verifies_with_and_without_the_digest_of_its_empty_body(extra: dic
         (dict(signed("POST", EVENTS, WITHOUT_DIGEST)), b"x", EVENTS, "body_md5"),
         (dict(signed("POST", EVENTS, WITHOUT_DIGEST | {"auth_timestamp": "1e9"})), b"", EVENTS, "whole seconds"),
     ],
-    ids=["changed body", "changed path", "parameter given twice", "unsigned body", "unfit timestamp"],
+    ids=["changed body", "changed path", "parameter given twice", "unsigned body", "malformed timestamp"],
 )
 def test_a_call_that_differs_from_what_was_signed_is_refused(
     params: dict[str, str], body: bytes, path: str, complaint: str

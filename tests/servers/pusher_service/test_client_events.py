@@ -2,10 +2,12 @@
 
 import pytest
 
+from servers.pusher_service.errors import ApiError
 from servers.pusher_service.limits import Limits
 from tests.support.pusher_harness import PusherHarness, error_of
 
 PRIVATE = "private-room"
+ENCRYPTED = "private-encrypted-room"
 ROOM = "presence-room"
 
 
@@ -17,6 +19,9 @@ def test_a_quota_that_is_used_up_refuses_messages_until_midnight() -> None:
     assert harness.send(client, "client-hello", channel=PRIVATE, data={}) == []
     assert harness.quota.used == 3
     assert error_of(harness.send(client, "client-hello", channel=PRIVATE, data={}))[0] == 4004
+    for call in (harness.api.publish, harness.api.publish_batch):
+        with pytest.raises(ApiError, check=lambda error: error.status == 403):
+            call(b"{}")
     harness.now_s += 86_400
     assert (harness.quota.used, harness.quota.is_used_up) == (0, False)
 
@@ -43,9 +48,15 @@ def test_a_client_event_names_its_sender_to_the_members_of_a_presence_channel(ha
 
 
 @pytest.mark.parametrize("channel", ["public", PRIVATE, "", None])
-def test_a_client_event_needs_a_subscription_to_a_closed_channel(channel: str | None, harness: PusherHarness) -> None:
+def test_a_client_event_needs_a_subscription_to_a_private_channel(channel: str | None, harness: PusherHarness) -> None:
     client, other = harness.connect("public"), harness.connect(PRIVATE)
     assert "subscribed to" in error_of(harness.send(client, "client-typing", channel=channel, data={}))[1]
+    assert harness.take(other) == []
+
+
+def test_a_client_event_is_refused_on_an_encrypted_channel(harness: PusherHarness) -> None:
+    client, other = harness.connect(ENCRYPTED), harness.connect(ENCRYPTED)
+    assert "encrypted" in error_of(harness.send(client, "client-typing", channel=ENCRYPTED, data={}))[1]
     assert harness.take(other) == []
 
 
@@ -54,15 +65,24 @@ def test_the_eleventh_client_event_of_a_second_is_refused_and_the_connection_sta
     for _ in range(10):
         harness.now_s += 0.05
         assert harness.send(client, "client-x", channel=PRIVATE) == []
-    assert error_of(harness.send(client, "client-x", channel=PRIVATE))[0] == 4301
-    harness.now_s += 0.6
+    for pause_s in (0, 0.54):  # then the first event was 0.99 s ago
+        harness.now_s += pause_s
+        assert error_of(harness.send(client, "client-x", channel=PRIVATE))[0] == 4301
+    harness.now_s += 0.02
     assert harness.send(client, "client-x", channel=PRIVATE) == []
     assert harness.closed == []
 
 
-@pytest.mark.parametrize(("event", "data"), [("client-" + "x" * 194, ""), ("client-x", "é" * 5121)])
-def test_a_client_event_that_is_too_large_is_refused(event: str, data: str, harness: PusherHarness) -> None:
+LONGEST_NAME = "client-" + "x" * 193
+LONGEST_DATA = "é" * 5120
+
+
+@pytest.mark.parametrize(
+    ("event", "data"), [(LONGEST_NAME + "x", ""), ("client-x", LONGEST_DATA + "x")], ids=["name", "data"]
+)
+def test_only_a_client_event_over_the_limits_is_refused(event: str, data: str, harness: PusherHarness) -> None:
     client = harness.connect(PRIVATE)
+    assert harness.send(client, LONGEST_NAME, channel=PRIVATE, data=LONGEST_DATA) == []
     assert "at most" in error_of(harness.send(client, event, channel=PRIVATE, data=data))[1]
 
 

@@ -3,19 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from time import monotonic
 
 import httpx
 import pytest
 
 from servers.pusher_service.app import create_app
-from servers.pusher_service.fallbacks import CHECK_S
 from servers.pusher_service.limits import Limits
 from tests.support.pusher_harness import CREDENTIALS
+from tests.support.pusher_process import DEADLINE_S
 
-LIMITS = Limits(connections_max=1, backlog_messages_max=2, detached_s=0.2)
+LIMITS = Limits(connections_max=1, backlog_messages_max=2, detached_s=0.7)
 SESSION = f"/pusher/app/{CREDENTIALS.key}/7/abcdefgh"
 UNKNOWN = "/pusher/app/unknown/7/a"
-TOO_LONG = "x" * 64  # a session's name
+TOO_LONG = "x" * 64  # added to a session's name
 PING = json.dumps([json.dumps({"event": "pusher:ping"})])
 
 
@@ -35,16 +36,28 @@ async def poll(http: httpx.AsyncClient, session: str = SESSION, protocol: str = 
     return (await http.post(f"{session}/xhr", params={"protocol": protocol})).text
 
 
-async def test_a_client_that_lags_is_closed_and_one_that_does_not_come_back_is_forgotten(
-    http: httpx.AsyncClient,
-) -> None:
+async def until_forgotten(http: httpx.AsyncClient) -> None:
+    """Wait until the service has no connection any more."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            if (await http.get("/stats")).json()["connections_open"] == 0:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_a_client_that_lags_is_closed_and_can_open_its_session_again(http: httpx.AsyncClient) -> None:
     await poll(http)
     await http.post(f"{SESSION}/xhr_send", content=json.dumps(3 * json.loads(PING)))
     assert (await poll(http)).startswith("c[4200,")
-    for _ in range(2):
-        await asyncio.sleep(2 * CHECK_S)
-        assert (await http.get("/stats")).json()["connections_open"] == 0
-        assert await poll(http) == "o\n"
+    await until_forgotten(http)
+    assert await poll(http) == "o\n"
+
+
+async def test_a_client_that_does_not_come_back_in_time_is_forgotten(http: httpx.AsyncClient) -> None:
+    opened_s = monotonic()
+    await poll(http)
+    await until_forgotten(http)
+    assert monotonic() - opened_s >= LIMITS.detached_s
 
 
 @pytest.mark.parametrize(

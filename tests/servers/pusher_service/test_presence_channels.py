@@ -1,4 +1,4 @@
-"""A presence channel of the push service: who is a member, and and who gets notices."""
+"""A presence channel of the push service: who is a member, and who gets notices."""
 
 import json
 from collections.abc import Sequence

@@ -37,9 +37,9 @@ def test_a_silent_client_is_pinged_and_then_closed_once_with_4201() -> None:
     assert harness.take(client) == []
     harness.advance(1)
     assert [frame["event"] for frame in harness.take(client)] == ["pusher:ping"]
-    for _ in range(2):
-        harness.advance(30)
-        assert harness.closed == [(client, 4201)]
+    for seconds, closed in ((29, []), (1, [(client, 4201)]), (30, [(client, 4201)])):
+        harness.advance(seconds)
+        assert harness.closed == closed
     assert harness.send(client, "pusher:ping") == []
 
 
@@ -49,8 +49,9 @@ def test_a_ping_is_answered_with_a_pong_and_either_keeps_a_connection(data: obje
     for event, answers in (("pusher:pong", []), ("pusher:ping", [{"event": "pusher:pong", "data": "{}"}])):
         harness.advance(120)
         assert harness.send(client, event, data=data) == answers
+    harness.take(client)
     harness.advance(119)
-    assert harness.closed == []
+    assert (harness.take(client), harness.closed) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,7 @@ def test_a_cache_channel_keeps_its_last_event_for_half_an_hour(channel: str, har
         harness.publish(channel=channel, data=str(number))
     found = harness.subscribe(harness.connect(), channel, user)[1:]
     assert found == [{"event": "news", "channel": channel, "data": "2"}]
+    assert harness.counters.deliveries == 2 + 1, "a cached event is delivered, too"
     asked = {"info": "cache"}
     assert harness.api.describe_channel(channel, asked)["cache"] == {"data": "2", "ttl": 1800}
     harness.now_s += 1800
@@ -155,13 +157,24 @@ def test_a_cache_channel_keeps_its_last_event_for_half_an_hour(channel: str, har
     assert harness.api.describe_channel(channel, asked) == {"occupied": True}
 
 
+EVENTS = 300
+BYTES_EACH = 80_000  # at least: the cache counts four bytes for each of 10,000 characters, in the data and in the frame
+
+
 def test_cached_events_are_bounded_in_bytes_and_the_oldest_go(harness: PusherHarness) -> None:
-    for number in range(300):
+    for number in range(EVENTS):
         harness.publish(channel=f"cache-{number}", data="x" * 10_000)
-    kept = [bool(harness.broker.cache.get(f"cache-{number}")) for number in range(300)]
+    kept = [bool(harness.broker.cache.get(f"cache-{number}")) for number in range(EVENTS)]
     assert kept == sorted(kept)
-    assert BYTES_MAX < 300 * 80_000, "not all of them fit"
-    assert 0 < kept.count(True) * 80_000 <= BYTES_MAX
+    assert BYTES_MAX < EVENTS * BYTES_EACH, "not all of them fit"
+    assert 0 < kept.count(True) * BYTES_EACH <= BYTES_MAX
+
+
+def test_a_channels_next_event_replaces_the_last_one_and_no_other_channels(harness: PusherHarness) -> None:
+    harness.publish(channel="cache-other")
+    for _ in range(EVENTS):
+        harness.publish(channel="cache-busy", data="x" * 10_000)
+    assert harness.broker.cache.get("cache-other")
 
 
 def sign_in(harness: PusherHarness, socket_id: str, **user: object) -> list[Json]:
