@@ -15,7 +15,7 @@ import pytest
 
 from servers import stats
 from servers.core.errors import Unavailable
-from servers.deploy.child_process import ChildProcess, started
+from servers.deploy.child_process import LOOPBACK, ChildProcess, started
 from servers.deploy.supervised_part import Part, Renewal
 from servers.deploy.supervisor import Supervisor
 from servers.listening_sockets import reusable_socket
@@ -43,20 +43,20 @@ def api_pids(running: ChildProcess) -> list[int]:
     return [pid for role, pid in running.facts["pids"].items() if role.startswith("api")]
 
 
-async def test_connections_are_divided_between_workers_and_any_worker_reports_the_sum(workers: ChildProcess) -> None:
+def test_connections_are_divided_between_workers_and_any_worker_reports_the_sum(workers: ChildProcess) -> None:
     pids = workers.facts["pids"]
     assert set(pids) == {"api", "api_2", "supervisor"}
     assert pids["supervisor"] == workers.process.pid
     assert {psutil.Process(pid).ppid() for pid in api_pids(workers)} == {workers.process.pid}
     with ExitStack() as stack:
         for _ in range(CONNECTIONS):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(workers))))
+            connection = stack.enter_context(socket.create_connection((LOOPBACK, port_of(workers)), DEADLINE_S))
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(1000)  # so a worker has accepted it
         shares = [len(psutil.Process(pid).net_connections("tcp")) for pid in api_pids(workers)]
-        for _ in range(10):  # each time from a new connection
-            async with httpx.AsyncClient(base_url=workers.address, trust_env=False, timeout=DEADLINE_S) as http:
-                assert (await http.get("/stats")).json()["wire"]["connections_open"] == CONNECTIONS + 1
+        for further in range(10):  # each on a connection of its own, which stays open
+            http = stack.enter_context(httpx.Client(base_url=workers.address, trust_env=False, timeout=DEADLINE_S))
+            assert http.get("/stats").json()["wire"]["connections_open"] == CONNECTIONS + further + 1
     assert min(shares) > CONNECTIONS / 4, shares  # seven standard deviations from an even deal
 
 
@@ -85,27 +85,33 @@ def test_a_process_that_cannot_be_renewed_now_is_reported_and_tried_again(
     renewal: Renewal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes: list[str] = []
-    full = Mock(side_effect=[None, OSError("no descriptors"), None])
-    monkeypatch.setattr(Part, "spawn", full)
+    spawn = Mock(side_effect=[None, OSError("no descriptors"), None])
+    monkeypatch.setattr(Part, "spawn", spawn)
     with Supervisor(changes.append, handles_signals=False) as supervising:
         part = supervising.spawn("api", [], renewal)
         part.child = Mock()
         supervising._renew()
         supervising._restart_missing()
-    assert changes == ["api did not start: no descriptors"] and full.call_count == 3
+    assert changes == ["api did not start: no descriptors"]
+    assert spawn.call_count == 3
 
 
 async def test_a_stop_ends_every_worker_and_their_port_is_free_again_at_once(workers: ChildProcess) -> None:
     processes = [psutil.Process(pid) for pid in api_pids(workers)]
     port = port_of(workers)
-    with socket.create_connection(("127.0.0.1", port)):
-        workers.process.send_signal(signal.SIGTERM)  # so that it is they who close the connection
+    with socket.create_connection((LOOPBACK, port)):  # the workers close it first: it stays in TIME_WAIT
+        workers.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
     assert not any(process.is_running() for process in processes)
-    with reusable_socket("127.0.0.1", port):
+    with reusable_socket(LOOPBACK, port):
         pass
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match=f"port {port} of 127.0.0.1 is in use"):
-        reusable_socket("127.0.0.1", port)
+
+
+def test_a_port_on_which_another_program_listens_is_refused() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(OSError, match=f"port {port} of {LOOPBACK} is in use"):
+            reusable_socket(LOOPBACK, port)
 
 
 async def test_workers_do_not_outlive_a_parent_that_is_killed(workers: ChildProcess) -> None:
