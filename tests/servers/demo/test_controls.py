@@ -77,7 +77,7 @@ def test_a_foreign_request_is_refused(page: httpx.Client, changed: dict[str, str
         ({"type": "reset_counts", "window": "none", "more": 1}, 400, "more"),
     ],
 )
-def test_an_unfit_command_is_refused(page: httpx.Client, body: dict[str, object], status: int, named: str) -> None:
+def test_an_invalid_command_is_refused(page: httpx.Client, body: dict[str, object], status: int, named: str) -> None:
     response = page.post("/control", json=body)
     assert response.status_code == status
     assert named in response.json()["detail"]
@@ -94,7 +94,7 @@ def test_every_page_has_a_security_policy_that_allows_nothing_inline(page: httpx
         assert response.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-def test_counters_come_as_a_stream_and_a_closed_window_gets_the_event_gone(page: httpx.Client) -> None:
+def test_counters_come_as_a_stream_and_an_unknown_window_gets_the_event_gone(page: httpx.Client) -> None:
     window = page.post("/control", json={"type": "open_window"}).json()["window"]
     with page.stream("GET", f"/counters?window={window}") as stream:
         snapshot = next(line for line in stream.iter_lines() if line.startswith("data: "))
