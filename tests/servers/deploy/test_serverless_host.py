@@ -28,6 +28,32 @@ LIMIT_S = 1.0
 WAIT_S = 0.2
 
 
+def waits(client: httpx.AsyncClient, count: int) -> "asyncio.Future[list[httpx.Response]]":
+    """Send requests at the same time, each of which takes WAIT_S."""
+    return asyncio.gather(*(client.get("/wait", params={"s": WAIT_S}) for _ in range(count)))
+
+
+def echo(client: httpx.AsyncClient) -> str:
+    """Return the address of the function's WebSocket."""
+    return str(client.base_url.copy_with(scheme="ws", path="/echo"))
+
+
+async def until_it_uses_nothing(client: httpx.AsyncClient, pid: int) -> dict[str, Any]:
+    """Wait until an instance is stopped and two bills in a row have the same CPU time; return the last bill."""
+    last_cpu_s = 0.0
+
+    def is_idle(billed: dict[str, Any]) -> bool:
+        nonlocal last_cpu_s
+        before_s, last_cpu_s = last_cpu_s, billed["cpu_s"]
+        return is_stopped(pid) and last_cpu_s == before_s
+
+    return await until(client, is_idle)
+
+
+def is_stopped(pid: int) -> bool:
+    return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+
+
 def test_header_fields_of_one_connection_are_not_passed_on() -> None:
     of_one_connection = [(b"Connection", b"close, X-One"), (b"connection", b"x-two"), (b"Upgrade", b"h2c")]
     named = [(b"x-one", b"1"), (b"X-Two", b"2"), (b"Expect", b"100-continue")]
@@ -58,7 +84,7 @@ async def test_a_background_task_does_not_run_between_requests() -> None:
         assert after["lived_s"] - before["lived_s"] > 0.5
         waited = (await client.get("/wait", params={"s": 0.1})).json()
         assert waited["pid"] == after["pid"]
-        assert (await client.get("/about")).json()["ticks"] > after["ticks"]  # while a request is open, it runs
+        assert (await client.get("/about")).json()["ticks"] > after["ticks"], "it runs while a request is open"
 
 
 async def test_a_call_beyond_the_limit_gets_the_platforms_error_and_its_instance_is_killed() -> None:
@@ -194,7 +220,7 @@ async def test_a_head_is_answered_without_a_body_by_host_and_function_alike() ->
             assert (response.status_code, response.content) == (200, b"")
 
 
-@pytest.mark.parametrize("end", [ChildProcess.close_input, lambda host: host.process.kill()])
+@pytest.mark.parametrize("end", [ChildProcess.close_input, lambda host: host.process.kill()], ids=["stop", "kill"])
 async def test_the_end_of_a_host_ends_its_frozen_instances_too(end: Callable[[ChildProcess], None]) -> None:
     with started(["servers.deploy.serverless", "short_polling", "--instances", "1", "--port", "0"]) as host:
         async with httpx.AsyncClient(base_url=host.address, trust_env=False, timeout=DEADLINE_S) as client:
@@ -205,31 +231,6 @@ async def test_the_end_of_a_host_ends_its_frozen_instances_too(end: Callable[[Ch
         end(host)
         assert await asyncio.to_thread(host.process.wait, DEADLINE_S) in (0, -signal.SIGKILL)
         await asyncio.to_thread(instance.wait, DEADLINE_S)
-
-
-def waits(client: httpx.AsyncClient, count: int) -> "asyncio.Future[list[httpx.Response]]":
-    """Send requests at the same time, each of which takes WAIT_S."""
-    return asyncio.gather(*(client.get("/wait", params={"s": WAIT_S}) for _ in range(count)))
-
-
-def echo(client: httpx.AsyncClient) -> str:
-    """Return the address of the function's WebSocket."""
-    return str(client.base_url.copy_with(scheme="ws", path="/echo"))
-
-
-async def until_it_uses_nothing(client: httpx.AsyncClient, pid: int) -> dict[str, Any]:
-    """Wait until an instance is stopped and two bills in a row have the same CPU time; return the last bill."""
-    seen_s = [0.0]
-
-    def is_off_core(billed: dict[str, Any]) -> bool:
-        seen_s.append(billed["cpu_s"])
-        return is_stopped(pid) and seen_s[-1] == seen_s[-2]
-
-    return await until(client, is_off_core)
-
-
-def is_stopped(pid: int) -> bool:
-    return psutil.Process(pid).status() == psutil.STATUS_STOPPED
 
 
 async def test_a_new_version_gets_the_next_calls_and_the_old_one_finishes_its_own() -> None:
