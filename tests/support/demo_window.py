@@ -21,6 +21,14 @@ SCREEN = {"width": 1800, "height": 1100}
 NETWORK = ("Failed to load resource", "WebSocket connection to")
 """How a browser itself reports a lost connection; a page cannot prevent that."""
 
+ANSWERS = {
+    "Short polling": r"\d+ of \d+ requests brought nothing",
+    "WebSocket": r"longest (?:[2-9]|\d\d)[\d.]* s with the cut",
+    "HTTPS and HTTP/2": "committed measurement",
+}
+"""What the answer to a step of the tour contains at last, by the start of the step's title; the others: a figure."""
+
+SERVERLESS = "Serverless"
 PUSHER_JS = "/pusher.min.js"
 CLOSED = "WebSocket is already in CLOSING or CLOSED state"
 """How a browser reports that pusher-js writes to a lost connection: it does so one turn after it has looked."""
@@ -107,29 +115,26 @@ class Window:
 
     def walk_tour(self, steps: int, never: str) -> list[str]:
         """Walk the tour to its end by keyboard, and return its titles; no answer contains what matches `never`."""
-        titles = []
-        for place in range(1, steps + 1):
-            expect(self.page.locator("#tour-place")).to_have_text(f"Step {place} of {steps}")
-            expect(self.page.locator("#tour-title")).to_be_focused()
-            expect(self.page.locator("#tour-answer")).to_have_text(re.compile(r"\d"), timeout=STEP_MS)
-            expect(self.page.locator("#tour-answer")).not_to_have_text(re.compile(never), timeout=STEP_MS)
-            for slug in self.slugs:
-                expect(self.card(slug).locator("h2")).to_be_in_viewport(ratio=1)
-            titles.append(self.page.locator("#tour-title").inner_text())
-            if titles[-1].startswith("Serverless"):
-                expect(self.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=STEP_MS)
-            if titles[-1].startswith("Short polling"):
-                expect(self.page.locator("#tour-answer")).to_contain_text(
-                    re.compile(r"\d+ of \d+ requests brought nothing")
-                )
-            if titles[-1].startswith("WebSocket"):
-                recovered = re.compile(r"longest (?:[2-9]|\d\d)[\d.]* s with the cut")
-                expect(self.page.locator("#tour-answer")).to_have_text(recovered, timeout=STEP_MS)
-            if titles[-1].startswith("HTTPS"):
-                expect(self.page.locator("#tour-answer")).to_contain_text("committed measurement")
-            self.page.keyboard.press("ArrowRight")
+        titles = [self._take_step(f"Step {place} of {steps}", re.compile(never)) for place in range(1, steps + 1)]
         expect(self.page.locator("#tour")).to_be_hidden()
+        assert {*ANSWERS, SERVERLESS} <= {title.partition(":")[0] for title in titles}
         return titles
+
+    def _take_step(self, place: str, never: re.Pattern[str]) -> str:
+        """Wait for the answer to a step of the tour, then go to the next one; return the step's title."""
+        title, answer = self.page.locator("#tour-title"), self.page.locator("#tour-answer")
+        expect(self.page.locator("#tour-place")).to_have_text(place)
+        expect(title).to_be_focused()
+        text = title.inner_text()
+        subject, _, _ = text.partition(":")
+        expect(answer).to_have_text(re.compile(ANSWERS.get(subject, r"\d")), timeout=STEP_MS)
+        expect(answer).not_to_have_text(never, timeout=STEP_MS)
+        for slug in self.slugs:
+            expect(self.card(slug).locator("h2")).to_be_in_viewport(ratio=1)
+        if subject == SERVERLESS:
+            expect(self.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=STEP_MS)
+        self.page.keyboard.press("ArrowRight")
+        return text
 
     def close(self) -> None:
         """Close the window, as a person does."""
