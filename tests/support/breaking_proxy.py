@@ -49,8 +49,10 @@ class BreakingProxy:
         context.set_alpn_protocols(["h2"])
         server = await asyncio.start_server(self._connected, LOOPBACK, 0, ssl=context)
         self.address = f"https://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
-        yield self
-        server.close()
+        try:
+            yield self
+        finally:
+            server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = H2Connection(H2Configuration(client_side=False, header_encoding="ascii"))

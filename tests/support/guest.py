@@ -72,7 +72,7 @@ def guest(address: str, room: str = "") -> Iterator[Guest]:
 
 def stats(address: str) -> dict[str, Any]:
     """Return what a server has counted."""
-    return dict(httpx.get(f"{address}/stats", trust_env=False).raise_for_status().json())
+    return dict(httpx.get(f"{address}/stats", trust_env=False, timeout=DEADLINE_S).raise_for_status().json())
 
 
 def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
@@ -119,5 +119,5 @@ def until(found: Callable[[], Value]) -> Value:
         value = found()
         if value:
             return value
-        assert time.monotonic() < deadline_s
+        assert time.monotonic() < deadline_s, f"not found within {DEADLINE_S:g} s"
         time.sleep(0.01)

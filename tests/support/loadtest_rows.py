@@ -40,10 +40,10 @@ BOTH_STAY = [Session(room=0, user=0, number=0, start=0), Session(room=0, user=1,
 
 
 def noted(sessions: list[Session], *rows: Sent | Received | LogEntry | Tick) -> Samples:
-    noted = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(sessions))
+    collected = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(sessions))
     for row in rows:
-        noted.add(row)
-    return noted
+        collected.add(row)
+    return collected
 
 
 def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.0) -> Samples:

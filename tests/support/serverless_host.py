@@ -53,7 +53,7 @@ async def until(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], boo
 
 
 def longer_than(seconds: float, before: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
-    """Return whether so much time has passed since an earlier bill."""
+    """Return a condition for `until`: that so much time has passed since an earlier bill."""
     return lambda billed: bool(billed["up_s"] > before["up_s"] + seconds)
 
 

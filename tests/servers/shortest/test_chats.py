@@ -73,7 +73,7 @@ def test_a_broken_request_ends_one_connection_only(chat: Chat, send: Callable[[s
     assert line_of(ann) == "still there"
     chat.server.terminate()
     _, complaint = chat.server.communicate(timeout=DEADLINE_S)
-    assert b"ClientDisconnect" not in complaint
+    assert b"ClientDisconnect" not in complaint, "an API must expect that a caller hangs up"
 
 
 @pytest.mark.parametrize("name", CHATS)
