@@ -22,33 +22,26 @@ from typing import Any
 
 import pandas as pd
 
-from results.costs.deployments import measured_in
+from results.costs.deployments import BILLED, measured_in
 from results.costs.plans import PRICES_FILE
 from results.costs.rates import LOADS, Causes, Rate, fitted, memory
 from results.schema import CELLS_FILE, EXPLORER_FILE, KEY, KINDS_FILE, MANIFEST
 from servers.transports import TRANSPORTS, Reads, Transport, find
 
+Links = Mapping[str, Mapping[str, Any]]
+"""The unit costs on each link, by transport."""
 UNITS: Mapping[str, tuple[str, ...]] = {
     "bytes": ("client_up_bytes", "client_down_bytes", "publish_bytes"),
     "cpu_s": ("api_cpu_s", "push_service_cpu_s"),
 }
 REQUESTS = ("requests_send", "requests_receive", "requests_upkeep")
-MEMORY = ("api_rss_bytes", "push_service_rss_bytes")
+MEMORY = ["api_rss_bytes", "push_service_rss_bytes"]
 SETTINGS = ("lease_s", "ping_s", "hold_s")
-VARIED = {
-    "scenario",
-    "point",
-    "link",
-    "users",
-    "room_size",
-    "rate_per_s",
-    "measured_s",
-    "poll_interval_s",
-    "text_bytes",
-}
-USUAL = {"keep_alive", "seed", "one_way_delay_s", "joins_per_s", "warm_up_s"}
+INPUTS = {"link", "users", "room_size", "rate_per_s", "poll_interval_s", "one_way_delay_s", "text_bytes"}
+"""The fields of a workload that the page's inputs express; any field but these and those of NEUTRAL must be unset."""
+NEUTRAL = {"scenario", "point", "measured_s", "warm_up_s", "joins_per_s", "seed", "keep_alive"}
 OTHER_LINKS = ("tls", "h2")
-"""A run may have runs over other links in folders of these names, and in these further scenarios over that link."""
+"""A run may have folders of these names, with a run over that link; a folder in one has a further scenario."""
 REFERENCE = Path(__file__).with_name("reference")
 PAGE = "explore.html"
 WEB = Path(__file__).parents[1] / "clients" / "web"
@@ -66,10 +59,10 @@ def write(folder: Path) -> Path:
 
 
 def page(found: str) -> str:
-    """Return the explorer with these constants, as `write` keeps them, as one page that loads nothing."""
+    """Return the explorer as one page that loads nothing. found: its constants, as JSON that `write` made."""
     text = (WEB / PAGE).read_text(encoding="utf-8").replace("{{ constants }}", found)
-    text = STYLE.sub(lambda found: f"<style>\n{(WEB / found[1]).read_text(encoding='utf-8')}</style>", text)
-    return SCRIPT.sub(lambda found: _scripts(found[1]), text)
+    text = STYLE.sub(lambda link: f"<style>\n{(WEB / link[1]).read_text(encoding='utf-8')}</style>", text)
+    return SCRIPT.sub(lambda script: _scripts(script[1]), text)
 
 
 def _scripts(name: str) -> str:
@@ -85,10 +78,8 @@ def _scripts(name: str) -> str:
             if imported not in addresses:
                 names.append(imported)
         addresses[module] = f"data:text/javascript;base64,{base64.b64encode(source.encode()).decode()}"
-    return (
-        f'<script type="importmap">{json.dumps({"imports": addresses})}</script>\n'
-        f'<script type="module">import "{name}";</script>'
-    )
+    imports = json.dumps({"imports": addresses})
+    return f'<script type="importmap">{imports}</script>\n<script type="module">import "{name}";</script>'
 
 
 def constants(folder: Path) -> dict[str, Any]:
@@ -98,7 +89,7 @@ def constants(folder: Path) -> dict[str, Any]:
     workloads = [load for each in (manifest, *others) for load in each["workloads"]]
     cells = pd.concat(map(_valid_cells, (folder, *further)))
     measured = _unit_costs_by_link(cells)
-    is_alone = "plain" in measured
+    is_alone = set(BILLED) <= measured.get("plain", {}).keys()
     settings = next(iter(manifest["settings"].values()))
     if is_alone:
         bills, links = _bills(folder), {"plain": measured["plain"]}
@@ -106,22 +97,26 @@ def constants(folder: Path) -> dict[str, Any]:
         reference = json.loads((REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8"))
         bills, links = reference["bills"], reference["links"]
         settings = reference["settings"] | settings  # a deployment's settings have other names
-    own_links = {
+    return {
+        "source": _source(manifest, others, is_alone=is_alone),
+        "settings": {name: settings[name] for name in SETTINGS},
+        "text_bytes": manifest["workloads"][0]["text_bytes"],
+        "transports": [_described(row, manifest["push_service"]) for row in TRANSPORTS if row.slug in links["plain"]],
+        "links": {"plain": links["plain"]} | _own_links(measured, links, cells),
+        "loads": list(_loads(workloads, cells)),
+        "bills": bills,
+    }
+
+
+def _own_links(measured: Links, links: Links, cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the unit costs on each link that the cells have: measured, or else scaled from those in `links`."""
+    return {
         str(link): {
             slug: measured.get(str(link), {}).get(slug)
             or scaled(costs, of_link[of_link["transport"] == slug], slug, is_same=link in links)
             for slug, costs in links.get(str(link), links["plain"]).items()
         }
         for link, of_link in cells.groupby("link", sort=False)
-    }
-    return {
-        "source": _source(manifest, others, is_alone=is_alone),
-        "settings": {name: settings[name] for name in SETTINGS},
-        "text_bytes": manifest["workloads"][0]["text_bytes"],
-        "transports": [_described(row, manifest["push_service"]) for row in TRANSPORTS if row.slug in links["plain"]],
-        "links": {"plain": links["plain"]} | own_links,
-        "loads": list(_loads(workloads, cells)),
-        "bills": bills,
     }
 
 
@@ -154,9 +149,9 @@ def _source(manifest: Mapping[str, Any], others: Sequence[Mapping[str, Any]], *,
 def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
     """Return what a command, a delivery and asking cost by a transport's cells: bytes, and CPU seconds of the servers.
 
-    error: how far the load lies off that fits worst, as a share. served_s: by how much later each further member of a
-    room sees a message. base_s: lowest, median and highest of the repeats, of p50 and p95 of the latency in a
-    conversation, without the time in which other members are served; both say nothing of a poller. users_max: the most
+    error: the largest relative error at one of the loads. served_s: how much later each further member of a room sees a
+    message. base_s: p50 and p95 of the latency in a conversation, without the time in which other members are served,
+    each as the lowest, median and highest repeat. served_s and base_s do not apply to a poller. users_max: the most
     users that were measured.
     """
     loads = {name: own[own["scenario"] == name] for name in LOADS}
@@ -165,12 +160,12 @@ def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
     for name, columns in UNITS.items():
         rate = fitted(causes, [float(load[list(columns)].to_numpy().sum()) for load in loads.values()])
         units[name] = {"command": rate.event, "delivery": rate.delivery, "asking": rate.user_s, "error": rate.error}
-    with_service = [load.assign(api_rss_bytes=load[list(MEMORY)].sum(axis=1)) for load in loads.values()]
-    process_bytes, user_bytes = memory(*with_service[:2])
-    served_s = _served_s(loads["conversation"], loads["large_room"])
+    idle, talk = (loads[name] for name in ("idle", "conversation"))
+    process_bytes, user_bytes = memory(*(load.assign(api_rss_bytes=load[MEMORY].sum(axis=1)) for load in (idle, talk)))
+    served_s = _served_s(talk, loads["large_room"])
     return units | {
         "served_s": served_s,
-        "base_s": _base_s(loads["conversation"], served_s),
+        "base_s": _base_s(talk, served_s),
         "process_bytes": process_bytes,
         "user_bytes": user_bytes,
         "users_max": int(own["users"].max()),
@@ -178,9 +173,9 @@ def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
 
 
 def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str, *, is_same: bool) -> dict[str, Any]:
-    """Return unit costs times what a transport's cells cost, as a multiple of what these unit costs say of them.
+    """Return unit costs in proportion: times what a transport's cells cost, divided by what these unit costs predict.
 
-    is_same: whether the unit costs are of the same link, and hold for a transport without cells, too.
+    is_same: whether the unit costs are of the same link; if so, they also hold for a transport without cells.
     """
     talk = own[own["scenario"] == "conversation"]
     base_s = _base_s(own if talk.empty else talk, units["served_s"])
@@ -189,15 +184,15 @@ def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str, *, is_same: bool
     causes, made = _causes(own, find(slug)), dict(units)
     for name, columns in UNITS.items():
         unit = dict(units[name])
-        said = Rate(unit["command"], unit["delivery"], unit["asking"]).of(causes)
+        predicted = Rate(unit["command"], unit["delivery"], unit["asking"]).of(causes)
         counted = float(own[list(columns)].to_numpy().sum())
-        factor = counted / said if isfinite(counted) else 1.0
+        factor = counted / predicted if isfinite(counted) else 1.0
         made[name] = {part: value if part == "error" else factor * value for part, value in unit.items()}
     return made | {"base_s": base_s, "users_max": int(own["users"].max())}
 
 
 def _served_s(few: pd.DataFrame, many: pd.DataFrame) -> float:
-    """Return by how much later each further member of a room sees a message, by p95 in a small and a large room."""
+    """Return how much later each further member of a room sees a message, from p95 in a small and a large room."""
     later_s = many["latency_p95_s"].median() - few["latency_p95_s"].median()
     return float(max(0.0, later_s / (0.95 * (many["room_size"].mean() - few["room_size"].mean()))))
 
@@ -218,7 +213,7 @@ def _spread(values: pd.Series) -> list[float]:
 def _loads(workloads: list[dict[str, Any]], cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield the loads that the page's inputs can express, each with what was measured of each transport."""
     for load in workloads:
-        if any(load[name] for name in load.keys() - VARIED - USUAL) or load["keep_alive"] != 1:
+        if any(load[name] for name in load.keys() - INPUTS - NEUTRAL) or load["keep_alive"] != 1:
             continue
         link = load.get("link", "plain")
         own = cells[(cells[["scenario", "point", "link"]] == [load["scenario"], load["point"], link]).all(axis=1)]
@@ -251,7 +246,7 @@ def _figures(cells: pd.DataFrame) -> dict[str, Any]:
         "empty": cells["empty_answers"] / asked.where(asked > 0),
         "bytes": cells[list(UNITS["bytes"])].sum(axis=1) / user_h,
         "cores": cells[list(UNITS["cpu_s"])].sum(axis=1) / cells["measured_s"],
-        "memory": cells[list(MEMORY)].sum(axis=1),
+        "memory": cells[MEMORY].sum(axis=1),
     }
     spreads = {name: _spread(values) for name, values in figures.items() if values.notna().all()}
     return {"repeats": len(cells), **spreads}

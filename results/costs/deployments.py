@@ -14,7 +14,8 @@ from results.costs.metering import DAYS, Activity
 from results.costs.plans import Bill, Prices, Usage
 from results.costs.rates import Rates, rates
 
-ADAPTER, SOCKETS, STREAM = "pusher_adapter", "raw_websocket", "server_sent_events"
+BILLED = ADAPTER, SOCKETS, STREAM = "pusher_adapter", "raw_websocket", "server_sent_events"
+"""The transports whose rates the bills need."""
 
 Measured = Mapping[str, Rates]
 UsageByService = Mapping[str, Usage]
@@ -75,7 +76,7 @@ DEPLOYMENTS: Mapping[str, Callable[[Measured, Activity, Mapping[str, float], str
 
 def measured_in(folder: Path) -> Measured:
     """Return the rates that the bills need; raises ValueError when the run lacks a load."""
-    return {slug: rates(folder, slug) for slug in (ADAPTER, SOCKETS, STREAM)}
+    return {slug: rates(folder, slug) for slug in BILLED}
 
 
 def bill(

@@ -99,8 +99,7 @@ def memory(many: pd.DataFrame, few: pd.DataFrame) -> tuple[float, float]:
     many_users, few_users = (float(load["users"].mean()) for load in (many, few))
     many_bytes, few_bytes = (float(load["api_rss_bytes"].mean()) for load in (many, few))
     if many_users <= few_users:
-        expected = "more users in idle than in conversation"
-        raise ValueError(f"rates: expected {expected}, got {many_users:g}, {few_users:g}")
+        raise ValueError(f"rates: expected more users in idle than in conversation, got {many_users:g}, {few_users:g}")
     user_bytes = max(0.0, (many_bytes - few_bytes) / (many_users - few_users))
     return few_bytes - user_bytes * few_users, user_bytes
 

@@ -19,7 +19,7 @@ from results.costs.deployments import bills, last_free, measured_in
 from results.costs.metering import Activity
 from results.costs.plans import Bill, load_prices
 from results.explorer import REFERENCE, WEB, constants, page
-from results.schema import CELLS_FILE, EXPLORER_FILE, MANIFEST
+from results.schema import CELLS_FILE, EXPLORER_FILE, KINDS_FILE, MANIFEST
 
 COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
 CONSTANTS: dict[str, Any] = json.loads(COMMITTED)
@@ -129,6 +129,16 @@ def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links
     said = after["command"] * cells["actions"] + after["delivery"] * cells["delivered"] + after["asking"] * online_s
     assert said.sum() == pytest.approx((cells["client_up_bytes"] + cells["client_down_bytes"]).sum())
     assert "committed" in made["source"]
+
+
+def test_a_run_that_lacks_a_transport_of_the_bills_takes_the_committed_bills(tmp_path: Path) -> None:
+    for name in (CELLS_FILE, KINDS_FILE):
+        rows = pd.read_csv(REFERENCE / name, dtype=str, keep_default_na=False)
+        rows[rows["transport"] == "raw_websocket"].to_csv(tmp_path / name, index=False)
+    shutil.copy(REFERENCE / MANIFEST, tmp_path)
+    made = constants(tmp_path)
+    assert made["bills"] == CONSTANTS["bills"]
+    assert made["links"]["plain"].keys() == CONSTANTS["links"]["plain"].keys()
 
 
 def test_a_link_on_which_all_loads_were_measured_has_unit_costs_and_loads_of_its_own(tmp_path: Path) -> None:
