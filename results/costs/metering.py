@@ -46,6 +46,7 @@ class Activity:
             (self.room_size >= 1, "rooms of 1 or more"),
             (self.events_per_hour >= 0, "0 events per hour or more"),
             (self.peak >= 1, "a peak of 1 or more"),
+            (self.visits_per_day >= 0, "0 visits per day or more"),
             (0 < self.hours_per_day <= self.open_hours <= 24, "0 < hours_per_day <= open_hours <= 24"),
         ):
             if not is_valid:

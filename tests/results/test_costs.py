@@ -41,6 +41,7 @@ ACTIVITIES = st.builds(
         ({"room_size": 0}, "rooms of 1"),
         ({"events_per_hour": -1.0}, "0 events per hour or more"),
         ({"peak": 0.5}, "peak of 1"),
+        ({"visits_per_day": -1.0}, "0 visits per day or more"),
         ({"hours_per_day": 13.0}, "hours_per_day <= open_hours"),
         ({"open_hours": 25.0}, "open_hours <= 24"),
     ],
