@@ -11,7 +11,7 @@ from notebooks.analysis.claims import ledger, transports
 from notebooks.analysis.claims.claim import Claim, Evidence, Finding, Observed, Verdict, format_time
 from notebooks.analysis.quantiles import HOW_TO_READ, Interval
 from notebooks.analysis.runs import ROOT
-from results.schema import CLAIMS_FILE, KINDS_FILE
+from results.schema import CELLS_FILE, CLAIMS_FILE, KINDS_FILE
 from tests.support.claims import REFERENCE, judged
 from tests.support.synthetic_run import ALL, SyntheticRun, write
 
@@ -116,6 +116,18 @@ def test_a_run_in_which_everything_is_slow_changes_the_verdicts_that_say_instant
     assert judged(transports.not_instant, fast).verdict is Verdict.BY_CONSTRUCTION
     polled_often = Evidence(write(tmp_path, SyntheticRun(repeats=2, interval_s=0.05)))
     assert judged(transports.not_instant, polled_often).verdict is Verdict.NO_LONGER
+
+
+def test_closed_connections_are_compared_with_kept_ones_of_the_same_repeat(tmp_path: Path) -> None:
+    for path in REFERENCE.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    cells = pd.read_csv(REFERENCE / CELLS_FILE, keep_default_na=False)
+    (tmp_path / CELLS_FILE).unlink()
+    cells.loc[(cells["point"] == "connections kept") & (cells["repeat"] == 0), "verdict"] = "void"
+    cells.to_csv(tmp_path / CELLS_FILE, index=False)
+    figures = (judged(transports.connection_closes, Evidence(run)).figure for run in (REFERENCE, tmp_path))
+    whole, found = (re.findall(r"[+-]\d+ %", figure) for figure in figures)
+    assert found == [*whole[1:3], *whole[4:6]], "of each of two transports the first of three repeats is void"
 
 
 def test_a_claim_quotes_no_p99_of_fewer_than_1000_deliveries(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def connection_closes(evidence: Evidence) -> Observed:
 def _closing_percents(evidence: Evidence, slug: str) -> str:
     """Return how much more server CPU each delivery takes if every response closes its connection, by repeat."""
     runs = [evidence.run("keep_alive", point) for point in ("connections kept", "closed after each answer")]
-    pairs = zip(*(by_repeat(run.cells_of(slug), CPU) for run in runs), strict=True)
-    return ", ".join(f"{100 * (closed / kept - 1):+.0f} %" for kept, closed in pairs)
+    kept, closed = (by_repeat(run.cells_of(slug).set_index("repeat"), CPU) for run in runs)
+    return ", ".join(f"{100 * (ratio - 1):+.0f} %" for ratio in (closed / kept).dropna())
 
 
 def wastes_resources(evidence: Evidence) -> Observed:
@@ -73,21 +73,15 @@ receipts_instant = partial(_instant, scenario="signals", percent=95, kind="recei
 
 def mostly_empty(evidence: Evidence) -> Observed:
     idle, talk = (evidence.paid(scenario, SHORT, EMPTY) for scenario in ("idle", "conversation"))
-    return Observed(
-        idle.value > 50 > talk.value,
-        f"answers that say no: {format_percent(idle)} in an idle crowd, "
-        f"{format_percent(talk)} in a conversation of ten",
-    )
+    told = f"{format_percent(idle)} in an idle crowd, {format_percent(talk)} in a conversation of ten"
+    return Observed(idle.value > 50 > talk.value, f"answers that say no: {told}")
 
 
 def polling_is_outdated(evidence: Evidence) -> Observed:
     long, pushed = (cpu_ratio(evidence.run("busy"), slug, SHORT) for slug in (LONG, WEBSOCKET))
     times = [wording.with_limits(found, "{:.2f}".format) for found in (long, pushed)]
-    return Observed(
-        long.value > 1,
-        f"server CPU per delivery in a busy room: long polling takes {times[0]} times as much as short polling, "
-        f"raw WebSocket {times[1]} times",
-    )
+    ratios = f"long polling takes {times[0]} times as much as short polling, raw WebSocket {times[1]} times"
+    return Observed(long.value > 1, f"server CPU per delivery in a busy room: {ratios}")
 
 
 def polls_every_2_s(evidence: Evidence) -> Observed:
