@@ -101,6 +101,13 @@ def test_labels_are_moved_apart_no_further_than_necessary() -> None:
     assert sum(spread) / 3 == pytest.approx(1.1)
 
 
+def test_a_curve_without_points_has_a_cross_and_no_name() -> None:
+    found = [curves.Curve(name, "#0072B2", [1.0], [SURE]) for name in ("one", "two")]
+    full = replace(found[1], x=[], points=[], crossed=[2.0])
+    (axes,) = curves.draw([curves.Panel("users", "n", [found[0], full], "{:g}".format)], "Title", "Measure").axes
+    assert [text.get_text() for text in axes.texts] == ["one"]
+
+
 def test_panels_on_one_scale_reach_equally_far() -> None:
     curve = curves.Curve("p50", "#0072B2", [1.0, 2.0], [SURE, SURE])
     theory = curves.Curve("p50", "#0072B2", [1.0, 2.0], [SURE, SURE], [5.0, 500.0])

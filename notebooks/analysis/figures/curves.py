@@ -164,8 +164,8 @@ def _crosses(axes: Axes, full: Sequence[Curve]) -> None:
 
 
 def _names(axes: Axes, panel: Panel) -> None:
-    """Write each curve's name at the right, at the height of its end; names that would overlap are moved apart."""
-    ordered = sorted(panel.curves, key=lambda curve: curve.points[-1].value)
+    """Write the name of each curve with points at the right, at the height of its end; names do not overlap."""
+    ordered = sorted((curve for curve in panel.curves if curve.points), key=lambda curve: curve.points[-1].value)
     heights = heights_of(axes, [(curve.x[-1], curve.points[-1].value) for curve in ordered], NAME_IN / PANEL_IN)
     for curve, height in zip(ordered, heights, strict=True):
         axes.text(1 + NAME_GAP, height, curve.name, transform=axes.transAxes, va="center", color=curve.colour, size=7.5)
