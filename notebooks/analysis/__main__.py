@@ -46,9 +46,14 @@ def charts(
 @app.command()
 def explore(run: Annotated[Path, typer.Argument(help="A folder with manifest.json.")]) -> None:
     """Write the explorer with the constants of a run into its folder; print its path."""
+    from notebooks.analysis.runs import BrokenRun, manifest_of
     from results.explorer import write
 
-    print(write(run))
+    try:
+        manifest_of(run)
+        print(write(run))
+    except BrokenRun as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @app.command()
@@ -101,7 +106,6 @@ def claims(
 ) -> None:
     """Test every claim of the source document on a run; write claims.json into it, and print where."""
     from notebooks.analysis.claims import ledger
-    from notebooks.analysis.runs import BrokenRun
 
     try:
         entries = ledger.ledger(run)
@@ -110,7 +114,7 @@ def claims(
             text = ledger.put_into(readme.read_text(encoding="utf-8"), ledger.ten(entries))
             readme.write_text(text, encoding="utf-8")
             print(readme)
-    except (BrokenRun, ValueError) as error:
+    except ValueError as error:  # such as a BrokenRun
         raise typer.BadParameter(str(error)) from error
 
 

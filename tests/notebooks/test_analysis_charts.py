@@ -57,8 +57,9 @@ def test_a_chart_that_is_drawn_again_has_the_same_bytes(tmp_path: Path) -> None:
     assert picture(overview.draw, run).png == picture(overview.draw, run).png
 
 
-def test_charts_of_a_folder_that_is_no_run_fail_with_a_sentence(tmp_path: Path) -> None:
-    outcome = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["charts", str(tmp_path)])
+@pytest.mark.parametrize("command", ["charts", "explore"])
+def test_a_folder_that_is_no_run_is_refused_with_a_sentence(tmp_path: Path, command: str) -> None:
+    outcome = CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, str(tmp_path)])
     assert outcome.exit_code == 2
     assert "is not a run" in outcome.output
 
