@@ -17,7 +17,7 @@ from rich.console import Group
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, by_repeat, is_uncounted
 from notebooks.analysis.quantiles import resolution_ms
-from notebooks.analysis.runs import BrokenRun, Run, load, loads
+from notebooks.analysis.runs import BrokenRun, NothingValid, Run, load, loads
 from results.terminal import FittedTable, TableRow, columns_of, note
 
 P50, P95 = "p50, ms", "p95, ms"
@@ -56,8 +56,11 @@ class Change(NamedTuple):
 
     @property
     def percent(self) -> str:
+        """The change of the median, in % of the first run's."""
         before, after = median(self.first.values), median(self.second.values)
-        return f"{100 * (after / before - 1):+.0f}" if before else "from 0" if after else "+0"
+        if not before:
+            return "from 0" if after else "+0"
+        return f"{100 * (after / before - 1):+.0f}"
 
     @property
     def is_claimed(self) -> bool:
@@ -170,14 +173,14 @@ def _figures(folder: Path) -> Figures:
     """Return the figures of each load, with a value for each repeat that is not void; raises BrokenRun."""
     found: dict[tuple[Load, str], Figure] = {}
     for scenario, point in loads(folder):
-        with suppress(BrokenRun):  # all of its cells are void
+        with suppress(NothingValid):
             run = load(folder, scenario, point)
             for slug in run.slugs:
-                found |= {((scenario, point, slug), name): figure for name, figure in _of(run, slug)}
+                found |= {((scenario, point, slug), name): figure for name, figure in _figures_of(run, slug)}
     return found
 
 
-def _of(run: Run, slug: str) -> Iterator[tuple[str, Figure]]:
+def _figures_of(run: Run, slug: str) -> Iterator[tuple[str, Figure]]:
     """Yield the figures of a transport, as far as its server counts them: requests, bytes, CPU time, and latencies."""
     for name, measure in PRICES.items():
         if not is_uncounted(run, slug, measure):

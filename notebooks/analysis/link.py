@@ -6,29 +6,30 @@ poller's own waiting, which takes seconds, and CPU times, except for the ratio o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import reduce
 from math import isnan
 
 import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import SHORT, activity_per_s, cpu_ratio, latency_ms, paid
-from notebooks.analysis.prices import BYTES, EMPTY, REQUESTS
-from notebooks.analysis.runs import REFERENCE, ROOT, BrokenRun, Run, chosen_folder, points
+from notebooks.analysis.prices import BYTES, EMPTY, REQUESTS, by_repeat
+from notebooks.analysis.runs import REFERENCE, ROOT, NothingValid, Run, chosen_folder, points
 from results import theory
 
 RAW, LONG, STREAM, PUSHER = "raw_websocket", "long_polling", "server_sent_events", "pusher_adapter"
+CLIENTS_BYTES = replace(BYTES, push_service=())
 Figure = Callable[[Run], float]
 
 
 def points_of(scenario: str) -> dict[str, Run]:
-    """Return every load of a scenario, by its point; raise BrokenRun when there is none.
+    """Return every load of a scenario, by its point; raise NothingValid when there is none.
 
     Of each transport it has only the repeats that are valid at every point: each repeat has its own schedule.
     """
     try:
         runs = points(chosen_folder(), scenario)
-    except BrokenRun:
+    except NothingValid:
         runs = points(ROOT / REFERENCE, scenario)
     indexed = {point: run.cells.set_index(["transport", "repeat"], drop=False) for point, run in runs.items()}
     common = reduce(pd.MultiIndex.intersection, (cells.index for cells in indexed.values()))
@@ -47,13 +48,9 @@ def bytes_each(run: Run, slug: str) -> float:
 
 
 def beside(run: Run, base: Run, slug: str) -> float:
-    """Return the bytes of one delivery as a part of those in another run, as the median of the repeats."""
-
-    def bytes_by_repeat(of: Run) -> "pd.Series[float]":
-        cells = of.cells_of(slug).set_index("repeat")
-        return (cells["up_bytes"] + cells["down_bytes"]) / cells["delivered"]
-
-    return float((bytes_by_repeat(run) / bytes_by_repeat(base)).median())
+    """Return the clients' bytes of one delivery as a part of those in another run, as the median of the repeats."""
+    own, other = (by_repeat(of.cells_of(slug).set_index("repeat"), CLIENTS_BYTES) for of in (run, base))
+    return float((own / other).median())
 
 
 def side_by_side(runs: Mapping[str, Run], figures: Mapping[str, Figure]) -> wording.Prose:
@@ -65,7 +62,8 @@ def side_by_side(runs: Mapping[str, Run], figures: Mapping[str, Figure]) -> word
 def by_transport(runs: Mapping[str, Run], figure: Callable[[Run, str], float]) -> wording.Prose:
     """Return a table: one figure of each transport, and a column for each load."""
     first, *_ = runs.values()
-    return side_by_side(runs, {first.label_of(slug): partial(figure, slug=slug) for slug in first.slugs})  # type: ignore[call-arg]
+    rows = {first.label_of(slug): {at: _shown(figure(run, slug)) for at, run in runs.items()} for slug in first.slugs}
+    return wording.table(rows)
 
 
 def _shown(value: float) -> str:
@@ -101,13 +99,12 @@ def _waits(run: Run, percent: int) -> float:
 
 
 def _beside_pushed(run: Run) -> float:
-    return latency_ms(run, SHORT, 50).value / max(
-        latency_ms(run, slug, 50).value for slug in run.slugs if slug != SHORT
-    )
+    pushed_ms = (latency_ms(run, slug, 50).value for slug in run.slugs if slug != SHORT)
+    return latency_ms(run, SHORT, 50).value / max(pushed_ms)
 
 
 def _cpu_beside_open(run: Run) -> float:
-    """Return by how many times a delivery by request costs more CPU than one on an open connection, at the least."""
+    """Return how many times as much CPU a delivery by request costs as one on an open connection, at the least."""
     return min(cpu_ratio(run, slug, than).low for slug in (LONG, PUSHER) for than in (RAW, STREAM))
 
 
@@ -121,41 +118,30 @@ def _pauses(run: Run) -> list[theory.Pause]:
 
 
 SENTENCES = (
-    Sentence(
-        "01: a request carries more than 600 bytes of headers",
-        lambda run: ratio(run, SHORT, "up_bytes") / paid(run, SHORT, REQUESTS).value, "bytes up", least=600,
-    ),
-    Sentence(
-        "01: a message by polling takes half as many bytes again as one on an open connection, or more",
-        lambda run: bytes_each(run, SHORT) / bytes_each(run, RAW), "times", least=1.5,
-    ),
-    Sentence(
-        "01, 02: who waits for a response needs a second connection to send; 07: so six tabs block a browser",
-        lambda run: min(ratio(run, slug, "connections", "users") for slug in (LONG, STREAM)), "per user", least=1.5,
-    ),
-    Sentence("02: half of the polled messages wait for half the interval", lambda run: _waits(run, 50), "of it",
-        0.45, 0.55),
-    Sentence("02: one polled message in twenty waits for nearly all of it", lambda run: _waits(run, 95), "of it",
-        0.9, 1),
-    Sentence(
-        "03: a long poll takes about a request for each delivery",
-        lambda run: paid(run, LONG, REQUESTS).value, "requests", 0.8, 1.3,
-    ),
-    Sentence("03: the share of empty polls is exp(-lambda T)", _empties_beside_theory, "points beside it", most=8),
-    Sentence(
-        "03: a pushed message needs no request of its reader",
-        lambda run: ratio(run, RAW, "requests_receive") + ratio(run, STREAM, "requests_receive"), "requests", most=0,
-    ),
-    Sentence(
-        "06: each message through Pusher costs one request of the API, and a publish",
-        lambda run: ratio(run, PUSHER, "requests_send", "messages"), "requests", 1, 1,
-    ),
-    Sentence("07: a delivery by long polling or Pusher costs more CPU than on an open connection", _cpu_beside_open,
-        "times at least", least=1),
-    Sentence("07: a WebSocket user has two connections", lambda run: ratio(run, RAW, "connections", "users"), "each",
-        2, 2),
-    Sentence("09: a polled message waits more than ten times as long as any pushed one", _beside_pushed, "times",
-        least=10),
+    Sentence("01: a request carries more than 600 bytes of headers",
+        lambda run: ratio(run, SHORT, "up_bytes") / paid(run, SHORT, REQUESTS).value, "bytes up", least=600),
+    Sentence("01: a message by polling takes half as many bytes again as one on an open connection, or more",
+        lambda run: bytes_each(run, SHORT) / bytes_each(run, RAW), "times", least=1.5),
+    Sentence("01, 02: who waits for a response needs a second connection to send; 07: so six tabs block a browser",
+        lambda run: min(ratio(run, slug, "connections", "users") for slug in (LONG, STREAM)), "per user", least=1.5),
+    Sentence("02: half of the polled messages wait for half the interval",
+        lambda run: _waits(run, 50), "of it", 0.45, 0.55),
+    Sentence("02: one polled message in twenty waits for nearly all of it",
+        lambda run: _waits(run, 95), "of it", 0.9, 1),
+    Sentence("03: a long poll takes about a request for each delivery",
+        lambda run: paid(run, LONG, REQUESTS).value, "requests", 0.8, 1.3),
+    Sentence("03: the share of empty polls is exp(-lambda T)",
+        _empties_beside_theory, "points beside it", most=8),
+    Sentence("03: a pushed message needs no request of its reader",
+        lambda run: ratio(run, RAW, "requests_receive") + ratio(run, STREAM, "requests_receive"), "requests", most=0),
+    Sentence("06: each message through Pusher costs one request of the API, and a publish",
+        lambda run: ratio(run, PUSHER, "requests_send", "messages"), "requests", 1, 1),
+    Sentence("07: a delivery by long polling or Pusher costs more CPU than on an open connection",
+        _cpu_beside_open, "times at least", least=1),
+    Sentence("07: a WebSocket user has two connections",
+        lambda run: ratio(run, RAW, "connections", "users"), "each", 2, 2),
+    Sentence("09: a polled message waits more than ten times as long as any pushed one",
+        _beside_pushed, "times", least=10),
 )  # fmt: skip
 
 HANDSHAKES: Mapping[str, Figure] = {
@@ -177,5 +163,5 @@ POLLING: Mapping[str, Figure] = {
 
 
 def memory_kb(run: Run, slug: str) -> float:
-    """Return the server's memory for each user, all that it has divided by them, in kB."""
+    """Return the server's resident memory, divided by its users, in kB."""
     return ratio(run, slug, "api_rss_bytes", "users") / 1000

@@ -42,6 +42,10 @@ class BrokenRun(ValueError):
     """The folder is not a run, or its tables contradict each other, or nothing in it is valid."""
 
 
+class NothingValid(BrokenRun):
+    """All cells of a load are void, or it has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One load of one run, without its void cells.
@@ -121,7 +125,7 @@ def chosen(scenario: str | None = None, point: str | None = None) -> Run:
 
 
 def points(folder: Path, scenario: str) -> dict[str, Run]:
-    """Load every load of a scenario that has a valid cell, by its point; raise BrokenRun when there is none.
+    """Load every load of a scenario that has a valid cell, by its point; raise NothingValid when there is none.
 
     A run that lacks the scenario may have a folder with a run of that scenario alone.
     """
@@ -129,10 +133,11 @@ def points(folder: Path, scenario: str) -> dict[str, Run]:
         folder = folder / scenario
     found: dict[str, Run] = {}
     for point in [point for name, point in loads(folder) if name == scenario]:
-        with suppress(BrokenRun):
+        with suppress(NothingValid):
             found[point] = load(folder, scenario, point)
     if not found:
-        raise BrokenRun(f"{folder} has no valid cell of {scenario}; `make compare ARGS=--full` measures every scenario")
+        missing = f"{folder} has no valid cell of {scenario}"
+        raise NothingValid(f"{missing}; `make compare ARGS=--full` measures every scenario")
     return found
 
 
@@ -151,7 +156,7 @@ def load(folder: Path, scenario: str | None = None, point: str | None = None) ->
     )
     valid = cells[~is_void].reset_index(drop=True)
     if valid.empty:
-        raise BrokenRun(f"{folder} has no valid cell to chart; void: {'; '.join(void) or 'none either'}")
+        raise NothingValid(f"{folder} has no valid cell to chart; void: {'; '.join(void) or 'none either'}")
     for direction in ("up", "down"):
         by_server = valid[f"server_{direction}_bytes"]
         valid[f"{direction}_bytes"] = valid[f"client_{direction}_bytes"].fillna(by_server)

@@ -10,7 +10,7 @@ from notebooks.analysis.claims import ledger
 from notebooks.analysis.deployments import reports
 from notebooks.analysis.deployments.side_by_side import under_load
 from notebooks.analysis.drills import load_drills
-from notebooks.analysis.runs import CHOICE, BrokenRun, chosen, load
+from notebooks.analysis.runs import CHOICE, BrokenRun, chosen, load, points
 from notebooks.analysis.serverless import load_hosted
 from notebooks.analysis.shared_store import load_shared_store
 from notebooks.analysis.wire.captures import captures
@@ -156,7 +156,7 @@ def test_samples_that_do_not_match_the_counts_are_refused(tmp_path: Path) -> Non
     for column, message in (("expected", "of 201 deliveries 200 came"), ("samples", "has 200 of 201 samples")):
         whole.assign(**{column: 201}).to_csv(cells, index=False, na_rep="nan")
         with pytest.raises(BrokenRun, match=message):
-            load(tmp_path)
+            points(tmp_path, "conversation")
 
 
 def test_a_transport_without_a_cell_and_a_setting_that_the_manifest_does_not_state_are_named(tmp_path: Path) -> None:
