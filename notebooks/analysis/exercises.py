@@ -10,7 +10,7 @@ from pathlib import Path
 
 from notebooks.analysis import wording
 from notebooks.analysis.comparisons import activity_per_s, latency_ms, paid, still_true
-from notebooks.analysis.deployments.managed import counted_per_message, minutes_a_day
+from notebooks.analysis.deployments.managed import counted_per_message, minutes_until_used
 from notebooks.analysis.prices import EMPTY, REQUESTS
 from notebooks.analysis.runs import load
 from results import theory
@@ -59,7 +59,7 @@ def answers(folder: Path) -> dict[str, str]:
     return found | {
         "far": wording.duration(latency_ms(far, RAW, 50).value),
         "counted": wording.amount(counted_per_message(talk).value),
-        "minutes": f"{minutes_a_day(talk, sandbox):.0f}",
+        "minutes": f"{minutes_until_used(talk, sandbox):.0f}",
         "sandbox": f"{sandbox:,.0f}",
     }
 

@@ -80,7 +80,7 @@ def test_the_table_of_a_plan_divides_its_messages_by_what_a_message_counts() -> 
     messages, connections = 200_000, 100
     counted = 1 + 10  # a message in a room of ten
     a_day = messages / counted
-    minutes = managed.minutes_a_day(load(REFERENCE, "conversation"), messages)
+    minutes = managed.minutes_until_used(load(REFERENCE, "conversation"), messages)
     row = f"| {counted} | {counted} | {minutes:.0f} minutes | {a_day:,.0f} | {a_day / connections:,.0f} |"
     assert row in managed.counting(REFERENCE, messages, connections).text
 

@@ -5,7 +5,7 @@ import pandas as pd
 from notebooks.analysis import wording
 from notebooks.analysis.claims.claim import Evidence, Observed
 from notebooks.analysis.deployments import reports
-from notebooks.analysis.deployments.managed import counted_per_message, minutes_a_day
+from notebooks.analysis.deployments.managed import counted_per_message, minutes_until_used
 from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE, STORE
 from notebooks.analysis.deployments.side_by_side import half_within_ms, lost
 from notebooks.analysis.quantiles import resolution_on
@@ -38,7 +38,7 @@ def easy_setup(evidence: Evidence) -> Observed:
 def free_tier(evidence: Evidence) -> Observed:
     talk, large = evidence.run("conversation"), evidence.run("large_room")
     sandbox = load_prices().service("pusher").plans[0].included["messages_per_day"]
-    lasts = minutes_a_day(talk, sandbox)
+    lasts = minutes_until_used(talk, sandbox)
     by_users = bills(Activity(1), evidence.rates, load_prices())[MANAGED]
     users = last_free(by_users, MOST)
     ends = ", ".join(limit.capitalize().replace(": ", "'s ") for limit in by_users(users + 1).exceeded)
@@ -148,8 +148,7 @@ def keep_pusher(evidence: Evidence) -> Observed:
 def pusher_code_runs(evidence: Evidence) -> Observed:
     (ran,) = reports.code(evidence.folder)["Pusher in JavaScript, without an API"]["in_node"]
     received = ran["result"].get("received", "nothing")
-    shown = True if received == "Hello!" else None
-    return Observed(shown, f"node: published 'Hello!', received {received!r}")
+    return Observed(True if received == "Hello!" else None, f"node: published 'Hello!', received {received!r}")
 
 
 def speaks_at_once(evidence: Evidence) -> Observed:

@@ -60,8 +60,8 @@ def counted_per_message(run: Run) -> Interval:
     return interval(list(_billed(run) / run.quantiles_of(ADAPTER).set_index("repeat")["events"]))
 
 
-def minutes_a_day(run: Run, messages: float) -> float:
-    """Return the minutes after which a run would have used this number of billed messages."""
+def minutes_until_used(run: Run, messages: float) -> float:
+    """Return after how many minutes of a run's load Pusher would have counted this number of messages."""
     return float(messages * run.cells_of(ADAPTER)["measured_s"].sum() / _billed(run).sum() / 60)
 
 
@@ -80,7 +80,7 @@ def counting(folder: Path, messages: float, connections: int) -> wording.Prose:
             "users": f"{run.cells_of(ADAPTER)['users'].max()}",
             "a message counts": wording.amount(counted),
             "by the rule": wording.amount(pusher_messages(1, size)),
-            f"{messages:,} last": f"{minutes_a_day(run, messages):.0f} minutes",
+            f"{messages:,} last": f"{minutes_until_used(run, messages):.0f} minutes",
             "messages that may be sent in a day": wording.amount(messages / counted),
             f"by each of {connections}": wording.amount(messages / counted / connections),
         }
