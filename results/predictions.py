@@ -101,7 +101,7 @@ Counts = Mapping[str, float]
 def upkeep_period_s(load: Prediction) -> float:
     """Return how long it takes until a client without news does something: a poll, a new hold, a heartbeat, a ping."""
     if load.transport.needs_push_service:
-        return load.silence_s or load.lease_s / 3
+        return load.silence_s or 1 / theory.heartbeat_requests_per_s(load.lease_s)
     pause_s = max(load.interval_s, load.limit_s)
     return {Reads.POLL: pause_s, Reads.HELD: load.hold_s, Reads.ONCE: PING_S}[load.transport.reads]
 

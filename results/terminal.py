@@ -63,11 +63,11 @@ class TableColumn:
 def columns_of(table: str) -> tuple[TableColumn, ...]:
     """Return the columns of a table, as `tables.csv` lists them: text has a mark."""
     with Path(__file__).with_name("tables.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["table"] == table]
-    return tuple(
-        TableColumn(row["heading"], row["unit"], int(row["priority"]), bool(row["text"]), int(row["min_width"]))
-        for row in rows
-    )
+        return tuple(
+            TableColumn(row["heading"], row["unit"], int(row["priority"]), bool(row["text"]), int(row["min_width"]))
+            for row in csv.DictReader(file)
+            if row["table"] == table
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,9 @@ def long_polling_requests_per_s(rate_per_s: float, round_trip_s: float, hold_s: 
 def rearm_wait_quantile_s(share: float, requests_per_s: float, round_trip_s: float) -> float:
     """Return the wait for the next long poll below which this share of the events stays.
 
-    A client that asks so often has no request at the server for that many round trips of each second. Poisson events
-    fall into this time in proportion, and there anywhere: they wait for the rest of it. (RFC 6202 section 2.2)
+    For a round trip after each response, a client has no request at the server: for a share requests_per_s x RTT of the
+    time. That share of the Poisson events comes then, at any moment of the round trip, and waits for the rest of it.
+    (RFC 6202 section 2.2)
     """
     waiting = requests_per_s * round_trip_s
     return round_trip_s * (share - (1 - waiting)) / waiting if share > 1 - waiting else 0.0
@@ -168,7 +169,7 @@ def seen_while_true(alive_s: float, interval_s: float) -> float:
 
 
 def function_seconds(held: float, requests_per_s: float, response_s: float) -> float:
-    """Return the function-seconds that one user's hour takes: 3,600 x (share of it held + requests x duration of each).
+    """Return the function-seconds of one user's hour: 3,600 x (share of it held + requests per second x response time).
 
     A function is billed for as long as its response takes, whether it computes or waits. A long poll or an open
     connection is billed for the whole time that a user is online.

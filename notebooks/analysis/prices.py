@@ -57,7 +57,7 @@ class Price:
 
 
 def price(run: Run, slug: str, measure: Measure) -> Price | None:
-    """Return the price of a transport; None if a count is missing, or if the divisor is 0, as the reads of a push."""
+    """Return a transport's price; None if a count is missing or the divisor is 0 (who is pushed to makes no reads)."""
     cells = run.cells_of(slug)
     divisor = cells[measure.divisor]
     if is_uncounted(run, slug, measure) or not divisor.sum():

@@ -7,8 +7,8 @@ interval is their whole range, and its coverage is below 95 %.
 
 An instrument has a resolution, too: a difference of latency may be claimed only if it is larger than the load
 generator's own error. A calibration drives a stub whose every delay is known (`python -m loadtests calibrate`). What
-counts is the newest calibration of the run's machine and link, in the run's folder or beside it: the worst of its
-transports and loads.
+counts is the newest calibration of the run's machine and link, in the run's folder or else beside it: the worst of
+its transports and loads.
 """
 
 import json
@@ -28,6 +28,14 @@ from results.schema import CALIBRATIONS, SAMPLES_MIN
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 SEED = 1
+PLAIN = "plain"
+
+CALIBRATED = {0.50: "p50_ms", 0.99: "p99_ms"}
+"""The percentiles that a calibration has, by share."""
+
+UNCALIBRATED_MS = {0.50: 1.0, 0.99: 5.0}
+"""Where no calibration is on record: trials with delays of 0 to 100 ms, and with 50 and 200 users, were wrong by about
+1 ms at p50 and by 2 to 6 ms at p99."""
 
 
 def coverage(repeats: int) -> Fraction:
@@ -132,16 +140,6 @@ def share_near_mean(samples: NDArray[np.float64]) -> float:
     return float((np.abs(samples - mean) < 0.1 * mean).mean())
 
 
-CALIBRATED = {0.50: "p50_ms", 0.99: "p99_ms"}
-"""The percentiles that a calibration has, by share."""
-
-PLAIN = "plain"
-
-UNCALIBRATED_MS = {0.50: 1.0, 0.99: 5.0}
-"""Where no calibration is on record: trials with delays of 0 to 100 ms, and with 50 and 200 users, were wrong by about
-1 ms at p50 and by 2 to 6 ms at p99."""
-
-
 def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
     """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
     rows = {}
@@ -184,7 +182,7 @@ def resolution_ms(run: Run) -> dict[float, float]:
 
 
 def resolution_on(folder: Path, machine: Mapping[str, Any], link: str = PLAIN) -> dict[float, float]:
-    """Return the smallest difference for everything that was measured on a machine, over a link, in a run's folder."""
+    """Return the smallest difference in ms that may be claimed, by share, for a run's folder, machine and link."""
     for place in (folder, folder.parent):
         for path in sorted(place.glob(CALIBRATIONS), reverse=True):
             calibration = json.loads(path.read_text(encoding="utf-8"))

@@ -42,16 +42,9 @@ def while_talking_s(capture: Capture) -> float:
 def upkeep_period_s(run: Run, slug: str) -> float:
     """Return after how many seconds a transport sends or receives something again when nothing happens."""
     transport = find(slug)
-    settings = run.manifest["settings"][slug]
     if transport.needs_push_service:
-        return 1 / theory.heartbeat_requests_per_s(settings["lease_s"])
-    match transport.reads:
-        case Reads.HELD:
-            return float(settings["hold_s"])
-        case Reads.ONCE:
-            return float(settings["ping_s"])
-        case _:
-            return run.setting("poll_interval_s")
+        return 1 / theory.heartbeat_requests_per_s(run.setting("lease_s"))
+    return run.setting({Reads.POLL: "poll_interval_s", Reads.HELD: "hold_s", Reads.ONCE: "ping_s"}[transport.reads])
 
 
 def in_silence_s(run: Run, slug: str) -> float:

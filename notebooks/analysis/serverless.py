@@ -22,7 +22,7 @@ from servers import transports
 from servers.transports import Commands, Reads, Transport
 
 HOUR_S = 3600.0
-WAITING_S = HOUR_S / 2  # of a user's hour: if more than that is billed, waiting is billed
+WAITING_S = HOUR_S / 2  # of a user's hour: if that or more is billed, waiting is billed
 CONCURRENCIES = (1, 4, 10, 100)
 """How many invocations one instance may serve at once; no vendor publishes a figure."""
 CUTS = ("timeouts", "cut_streams", "cut_sockets")

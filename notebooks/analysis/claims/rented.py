@@ -33,15 +33,13 @@ def no_connection(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
     counts = {host: hosted.row(WEBSOCKET, host).figures for host in _with_own_limit(hosted)}
     joined = ", ".join(f"{row['connected']} of {row['users']} connect on {host}" for host, row in counts.items())
-    return Observed(
-        any(row["connected"] == row["users"] for row in counts.values()),
-        f"raw WebSockets on models of three hosts: {joined}",
-    )
+    figure = f"raw WebSockets on models of three hosts: {joined}"
+    return Observed(any(row["connected"] == row["users"] for row in counts.values()), figure)
 
 
 def dies_in_ten_seconds(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
-    short = list(hosted.hosts)[-1]
+    short = list(hosted.hosts)[-1]  # the host that has another one's limit
     long = max(hosted.hosts, key=lambda host: float(hosted.hosts[host]["max_duration_s"]))
     cut, longer = (hosted.row(WEBSOCKET, host) for host in (short, long))
     lasted_s, longer_s = (_cut_connections_s(hosted, WEBSOCKET, host) for host in (short, long))
@@ -69,10 +67,8 @@ def adapter_is_cheap(evidence: Evidence) -> Observed:
     hosted = evidence.hosted
     adapter = [hosted.row(ADAPTER, host).per_user_hour("invocation_s") for host in hosted.hosts]
     held = [hosted.row(STREAM, host).per_user_hour("invocation_s") for host in hosted.hosts]
-    return Observed(
-        max(adapter) < min(held) / 100 and set(hosted.outcomes(ADAPTER)) == {Outcome.WORKS},
-        f"{_range(adapter)} s of function in a user's hour; {_range(held)} s if functions hold the connections",
-    )
+    figure = f"{_range(adapter)} s of function in a user's hour; {_range(held)} s if functions hold the connections"
+    return Observed(max(adapter) < min(held) / 100 and set(hosted.outcomes(ADAPTER)) == {Outcome.WORKS}, figure)
 
 
 def _with_own_limit(hosted: Hosted) -> dict[str, Mapping[str, Any]]:
@@ -100,10 +96,8 @@ def needs_persistence(evidence: Evidence) -> Observed:
     cells = evidence.run("churn", "server restart").cells_of(WEBSOCKET)
     returns, users, lost = (int(cells[name].sum()) for name in ("storm_returns", "users", "lost"))
     back = format_time(interval([1000 * storm_s for storm_s in cells["storm_max_s"]]))
-    return Observed(
-        returns == users and lost == 0,
-        f"a restart broke {returns} of {users} connections, lost {lost}; all were back in {back} on one machine",
-    )
+    figure = f"a restart broke {returns} of {users} connections, lost {lost}; all were back in {back} on one machine"
+    return Observed(returns == users and lost == 0, figure)
 
 
 def is_websockets(evidence: Evidence) -> Observed:
@@ -131,8 +125,6 @@ def online_list(evidence: Evidence) -> Observed:
     latencies = {slug: evidence.latency_ms("signals", slug, 50, "presence") for slug in slugs}
     raw = latencies[WEBSOCKET]
     instant = [slug for slug in slugs if latencies[slug].value < INSTANT_MS]
-    figure = (
-        f"on one machine: p50 of presence below 100 ms on {len(instant)} of {len(slugs)} transports; "
-        f"{format_time(raw)} by raw WebSocket"
-    )
+    count = f"{len(instant)} of {len(slugs)} transports"
+    figure = f"on one machine: p50 of presence below 100 ms on {count}; {format_time(raw)} by raw WebSocket"
     return Observed(raw.value < INSTANT_MS, figure)

@@ -16,13 +16,10 @@ from servers import transports
 
 BAR_IN = 0.26
 FOOTER_IN = 0.3
+DARKER, PALER = 0.55, 0.3
 STRENGTH = {
-    "first line": 0.55,
-    "headers": 0.3,
-    "frame header": 0.55,
-    "masking key": 0.3,
-    "chunk size": 0.55,
-    "chunk end": 0.3,
+    **dict.fromkeys(("first line", "frame header", "chunk size"), DARKER),
+    **dict.fromkeys(("headers", "masking key", "chunk end"), PALER),
 }
 NUMBER_IN = 0.3  # a part that is wider has its size inside
 WORDS_IN = 0.9  # and one that is as wide as this, its name too
@@ -56,8 +53,8 @@ def name_of(message: WireMessage) -> str:
     """Return the name of a bar: the kind of its message, and the direction of a frame."""
     if message.kind == "frame":
         return "frame up" if message.up else "frame down"
-    to = "publish: " if message.connection.link.startswith("API") else ""
-    return f"{to}{'event' if message.kind == 'chunk' else message.kind}"
+    prefix = "publish: " if message.connection.link.startswith("API") else ""
+    return f"{prefix}{'event' if message.kind == 'chunk' else message.kind}"
 
 
 def _bar(axes: Axes, message: WireMessage, longest: float, byte_in: float, colour: str) -> None:

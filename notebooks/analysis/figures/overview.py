@@ -54,15 +54,11 @@ def draw(run: Run) -> Figure:
     height_in = HEADER_IN + layout.lane_in * len(run.slugs) + FOOTER_IN
     subtitle = f"{_what_is_shown(run, shown_s)}\n{headlines.evidence(run)}"
     place, top_in = sheet(height_in, headlines.latency_finding(run), subtitle)
-    headings = {
-        "Who waits": MARGIN_IN,
-        "Half see it within": layout.latency_left,
-        "Requests each": layout.requests_left,
-    }
+    titles = {"Who waits": MARGIN_IN, "Half see it within": layout.latency_left, "Requests each": layout.requests_left}
     if layout is WIDE:
-        headings["From sent to seen"] = layout.strip_left
-    for heading, left_in in headings.items():
-        place.text(left_in, top_in + 0.2, heading, color=GREY)
+        titles["From sent to seen"] = layout.strip_left
+    for title, left_in in titles.items():
+        place.text(left_in, top_in + 0.2, title, color=GREY)
     for row, slug in enumerate(run.slugs):
         lane_in = top_in + HEADER_IN + row * layout.lane_in
         _lane_texts(place, lane_in, layout, run, slug)

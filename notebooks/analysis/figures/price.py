@@ -44,7 +44,7 @@ def draw(run: Run) -> Figure:
     rows_in = ROW_IN * len(run.slugs)
     panels_in = (HEADER_IN + rows_in) * ceil(len(MEASURES) / columns)
     remarked = [slug for slug in run.slugs if remarks_on(run, slug)]
-    marks = LEGEND if run.repeats > 1 else {meaning: draw for meaning, draw in LEGEND.items() if meaning != RANGE}
+    marks = LEGEND if run.repeats > 1 else {meaning: mark for meaning, mark in LEGEND.items() if meaning != RANGE}
     subtitle = f"Requests, empty answers, bytes and server CPU, from exact counts\n{headlines.evidence(run)}"
     height_in = panels_in + FOOTER_IN + legend_in(marks) + (REMARK_IN if remarked else 0.0)
     place, top_in = sheet(height_in, headlines.price_finding(run), subtitle)

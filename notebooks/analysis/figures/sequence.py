@@ -46,7 +46,10 @@ def draw(captures: dict[str, Capture], title: str, subtitle: str) -> Figure:
 
 
 def excerpt(capture: Capture) -> list[WireMessage]:
-    """Return the messages on the reader's wire within SPAN_S: the same seconds of each transport."""
+    """Return the messages on the reader's wire within SPAN_S: the same seconds of each transport.
+
+    If the first response there answers an earlier request, that comes first.
+    """
     messages = wire_messages(capture)
     own = connections_of(READER, messages)
     in_span = [message for message in messages if 0 <= message.at_s < SPAN_S]
@@ -78,7 +81,7 @@ def _arrow(axes: Axes, row: int, message: WireMessage, colour: str) -> None:
     near, far = ENDS[message.connection.link]
     start, end = (near, far) if message.up else (far, near)
     text = label(message)
-    is_event = not message.up and any(kind in text for kind in EVENT_LABELS.values())
+    is_event = not message.up and any(event in text for event in EVENT_LABELS.values())
     style = {"color": colour, "lw": 1.6} if is_event else {"color": GREY, "lw": 0.9}
     style["linestyle"] = ":" if is_empty(message) else "-"
     arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8, **style}

@@ -124,9 +124,8 @@ def sheet(height_in: float, title: str, subtitle: str) -> tuple[Placing, float]:
     """Return a white figure with its headline, to place things on, and how far down the headline ends, in inches."""
     share = (width_in() - 2 * MARGIN_IN) / (WIDTH_IN - 2 * MARGIN_IN)
     title_lines = _balanced(title, int(share * TITLE_CHARACTERS))
-    subtitle_lines = [
-        line for part in subtitle.split("\n") for line in _balanced(part, int(share * SUBTITLE_CHARACTERS))
-    ]
+    longest = int(share * SUBTITLE_CHARACTERS)
+    subtitle_lines = [line for part in subtitle.split("\n") for line in _balanced(part, longest)]
     title_in = 0.22 * len(title_lines)
     subtitle_in = 0.165 * len(subtitle_lines)
     place = Placing(Figure(figsize=(width_in(), height_in + title_in + subtitle_in), facecolor="white"))

@@ -152,11 +152,8 @@ def _head(head: bytes) -> tuple[Part, ...]:
 def _chunk(data: bytes, position: int, line_end: int) -> tuple[Part, ...]:
     begin = line_end + len(END)
     end = begin + int(data[position:line_end], 16)
-    return (
-        Part("chunk size", data[position:begin]),
-        Part("event", data[begin:end]),
-        Part("chunk end", data[end : end + len(END)]),
-    )
+    chunk_end = Part("chunk end", data[end : end + len(END)])
+    return Part("chunk size", data[position:begin]), Part("event", data[begin:end]), chunk_end
 
 
 def _frame(data: bytes, position: int) -> tuple[str, tuple[Part, ...]]:
