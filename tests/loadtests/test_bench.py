@@ -3,11 +3,16 @@
 from unittest.mock import Mock
 
 import pytest
+from playwright.sync_api import Error as BrowserError
 from websockets.frames import Frame, Opcode
 
-from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
+from loadtests.experiments.bench import growth
+from loadtests.experiments.bench.__main__ import measured
+from loadtests.experiments.bench.findings import BenchFinding, Target, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import PING, SWITCHING, TEXT, Message, Reader, ValueReader
+from loadtests.experiments.bench.sizes import QUICK
+from servers.deploy.child_process import ChildFailed
 
 RESPONSE = b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 5\r\n\r\nhello"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n"
@@ -51,11 +56,18 @@ def test_the_legs_of_a_pair_take_turns_in_going_first() -> None:
 def test_a_pair_whose_deliveries_do_not_add_up_is_void_with_a_reason() -> None:
     pairs = Pairs()
     pairs.measure(Mock(side_effect=Void("one is missing")), lambda: 1.0)
-    finding = compared("fan-out", pairs, Goal(0.8, at_least=True), "")
+    finding = compared("fan-out", pairs, Target(0.8, at_least=True), "")
     assert (finding.values, finding.voids, finding.verdict) == ([], ["one is missing"], "void")
 
 
+@pytest.mark.parametrize("failure", [Void("one is missing"), ChildFailed("it ended"), BrowserError("too late")])
+def test_a_measurement_that_fails_is_void_with_a_reason(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "measure", Mock(side_effect=failure))
+    (finding,) = measured("growth", QUICK)
+    assert (finding.name, finding.verdict, finding.voids) == ("growth", "void", [str(failure)])
+
+
 def test_a_finding_is_judged_by_its_median() -> None:
-    assert BenchFinding("", "ratio", [0.7, 0.9, 0.8], Goal(0.8, at_least=True)).verdict == "met"
-    assert BenchFinding("", "ratio", [1.2, 1.0, 1.2], Goal(1.15)).verdict == "missed"
+    assert BenchFinding("", "ratio", [0.7, 0.9, 0.8], Target(0.8, at_least=True)).verdict == "met"
+    assert BenchFinding("", "ratio", [1.2, 1.0, 1.2], Target(1.15)).verdict == "missed"
     assert BenchFinding("", "KiB", [1.0]).verdict == ""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from rich.console import Console
 
-from loadtests.experiments.bench.findings import BenchFinding, Goal, show
+from loadtests.experiments.bench.findings import BenchFinding, Target, show
 from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.command import print_rows
 from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles
@@ -61,10 +61,11 @@ def compared(console: Console, _: Path) -> None:
 
 
 def benched(console: Console, _: Path) -> None:
-    missed = BenchFinding("fan-out, 1,000 lines, 16 in flight", "acknowledged/s", [12_345.6, 9.87], Goal(20_000, True))
+    name, target = "fan-out, 1,000 lines, 16 in flight", Target(20_000, at_least=True)
+    missed = BenchFinding(name, "acknowledged/s", [12_345.6, 9.87], target)
     voids = ["one of 12,345 deliveries is missing"]
-    met = BenchFinding("short polling, empty polls", "ratio", [0.91], Goal(0.8, at_least=True), LONG_NOTE)
-    show(console, [met, missed, BenchFinding("memory", "MiB", [], Goal(16), "the server's growth", voids)])
+    met = BenchFinding("short polling, empty polls", "ratio", [0.91], Target(0.8, at_least=True), LONG_NOTE)
+    show(console, [met, missed, BenchFinding("memory", "MiB", [], Target(16), "the server's growth", voids)])
 
 
 def calibrated(console: Console, _: Path) -> None:

@@ -6,19 +6,20 @@ from functools import partial
 from importlib import import_module
 from typing import Annotated
 
+import psutil
 import typer
+from playwright.sync_api import Error as BrowserError
 
 from loadtests.experiments.bench.findings import BenchFinding, show, write
 from loadtests.experiments.bench.measured_server import cores
-from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.sizes import QUICK, BenchSizes
 from loadtests.harness.cores import reserved
-from loadtests.users.http_connection import ConnectionLost
 from results.plain_characters import use_plain_characters
 from results.terminal import console
 from servers.deploy.child_process import python_module
 
 FILES_WANTED = 16_384  # more than the connections of any leg
+FAILURES = (RuntimeError, OSError, psutil.Error, BrowserError)  # Void, ConnectionLost, ChildFailed are RuntimeErrors
 NAMES = (
     "fan_out",
     "long_poll_wake",
@@ -44,10 +45,7 @@ def main(
     with reserved(cores(), partial(typer.echo, err=True)):
         for name in names or NAMES:
             typer.echo(f"{name} ...", err=True)
-            try:
-                findings += import_module(f"loadtests.experiments.bench.{name}").measure(sizes)
-            except (Void, ConnectionLost) as reason:
-                findings.append(BenchFinding(name, "", [], voids=[str(reason)]))
+            findings += measured(name, sizes)
     show(console(), findings)
     if quick:
         typer.echo("Quick: it runs; the figures mean nothing.")
@@ -55,6 +53,15 @@ def main(
     typer.echo(f"Written to {written}")
     if any(finding.grows_with for finding in findings):  # a process of its own: load tests import no notebooks
         subprocess.run(python_module("notebooks.analysis", "growth", str(written)), check=True)
+
+
+def measured(name: str, sizes: BenchSizes) -> list[BenchFinding]:
+    """Return the findings of a measurement; if it fails, a void one, so that those of the others are kept."""
+    try:
+        found: list[BenchFinding] = import_module(f"loadtests.experiments.bench.{name}").measure(sizes)
+    except FAILURES as reason:
+        return [BenchFinding(name, "", [], voids=[f"{reason}"])]
+    return found
 
 
 def raise_file_limit() -> None:

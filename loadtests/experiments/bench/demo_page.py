@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from statistics import median
 from time import monotonic, sleep
 
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import Frame, Page
 
-from loadtests.experiments.bench.findings import BenchFinding, Goal
+from loadtests.experiments.bench.findings import BenchFinding, Target
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.browser import chromium
 from loadtests.harness.cores import unpinned
 from servers.deploy.child_process import started
 
-FRAME_MS = Goal(8.0)
-GROWTH = Goal(1.15)
-FIRST_S = Goal(5.0)
+FRAME_MS = Target(8.0)
+GROWTH = Target(1.15)
+FIRST_S = Target(5.0)
 SETTLED_SHARE = 0.1  # of the time, at the beginning, while the heap still grows to its usual size
 PATIENCE_MS = 30_000
 PRECISE = ("--enable-precise-memory-info", "--js-flags=--expose-gc")
@@ -61,7 +61,7 @@ def opened(page: Page, address: str) -> Iterator[Page]:
     page.wait_for_selector("#text:enabled")
     page.fill("#text", "first")
     page.press("#text", "Enter")
-    expect(page.locator("#raw_websocket .latest b")).to_have_text(re.compile("[0-9] m?s"), timeout=PATIENCE_MS)
+    page.locator("#raw_websocket .latest b", has_text=re.compile("[0-9] m?s")).wait_for()
     yield page
     page.close()
 

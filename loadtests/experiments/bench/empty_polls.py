@@ -10,7 +10,7 @@ from functools import partial
 
 from loadtests.experiments.bench.calls import connect, expect, joined, poll_requests
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
+from loadtests.experiments.bench.findings import BenchFinding, Target, compared
 from loadtests.experiments.bench.measured_server import MeasuredServer, running
 from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import Message
@@ -18,7 +18,7 @@ from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT
 from servers.core.wire import Account, Cursor
 
-TARGET = Goal(0.8, at_least=True)
+TARGET = Target(0.8, at_least=True)
 EMPTY = b'"events":[]'
 BASELINE_HEAD = Cursor("0123abcd", 1000)  # where the constant page ends
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from loadtests.experiments.bench.findings import BenchFinding, Goal
+from loadtests.experiments.bench.findings import BenchFinding, Target
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.browser import chromium
 from loadtests.harness.cores import unpinned
 from results.explorer import PAGE, REFERENCE, page
 from results.schema import EXPLORER_FILE
 
-PAINT_S, DRAWN_MS, SIZE_KB = Goal(1.0), Goal(16.0), Goal(300.0)
+PAINT_S, DRAWN_MS, SIZE_KB = Target(1.0), Target(16.0), Target(300.0)
 STEPS = 60
 FIRST_PAINT_MS = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 MOVE_SLIDER = """async (steps) => {

@@ -12,7 +12,7 @@ from functools import partial
 
 from loadtests.experiments.bench.calls import MARK, api_client, join_frames, log_in, open_sockets
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
+from loadtests.experiments.bench.findings import BenchFinding, Target, compared
 from loadtests.experiments.bench.measured_server import MeasuredServer, chat_server, running
 from loadtests.experiments.bench.pairs import Leg, Pairs, Void
 from loadtests.experiments.bench.readers import Message, client_frame
@@ -138,7 +138,7 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
 def measure_size(repeats: int, size: FanOutSize) -> list[BenchFinding]:
     """Return the ratios to the bare server, with one message in flight and with several."""
     one, several = Pairs(), Pairs()
-    target = Goal(size.at_least, at_least=True)
+    target = Target(size.at_least, at_least=True)
     bytes_note = ""
     for _ in range(repeats):
         with ours(size.subscribers) as chat, baseline(size.subscribers) as bare:

@@ -28,7 +28,7 @@ PACKAGES = ("uvicorn", "starlette", "websockets", "httptools", "uvloop", "msgspe
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class Target:
     """A bound for a figure. at_least: whether more is better."""
 
     bound: float
@@ -51,7 +51,7 @@ class BenchFinding:
     name: str
     unit: str
     values: list[float]
-    target: Goal | None = None
+    target: Target | None = None
     note: str = ""
     voids: list[str] = field(default_factory=list)
     pairs: list[Any] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Growth:
         )
 
 
-def compared(name: str, pairs: Pairs, target: Goal | None, note: str) -> BenchFinding:
+def compared(name: str, pairs: Pairs, target: Target | None, note: str) -> BenchFinding:
     """Return the finding of a comparison: the ratios of its pairs."""
     return BenchFinding(name, "ratio", pairs.ratios, target, note, pairs.voids, list(pairs.valid))
 

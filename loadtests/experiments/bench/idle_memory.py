@@ -5,6 +5,7 @@ each with one connection; their membership is part of the cost.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from urllib.parse import urlencode
 
 from loadtests.experiments.bench import calls
@@ -100,10 +101,9 @@ def kib_per_connection(transport: Transport, connections: int) -> float:
     with chat_server(transport.slug) as server, calls.api_client(server.address) as client:
         before_bytes = server.resident_bytes()
         accounts = calls.log_in(client, connections, per_user=1)
-        crowd = Crowd(enter_rooms(transport, server, client, accounts))
-        crowd.run_for(SETTLE_S, lambda *_: None)
-        grown_bytes = server.resident_bytes() - before_bytes
-        crowd.close()
+        with closing(Crowd(enter_rooms(transport, server, client, accounts))) as crowd:
+            crowd.run_for(SETTLE_S, lambda *_: None)
+            grown_bytes = server.resident_bytes() - before_bytes
     return grown_bytes / connections / KIBIBYTE
 
 

@@ -12,7 +12,7 @@ from statistics import median
 
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import BenchFinding, Goal, compared
+from loadtests.experiments.bench.findings import BenchFinding, Target, compared
 from loadtests.experiments.bench.measured_server import running
 from loadtests.experiments.bench.pairs import Pairs, Void
 from loadtests.experiments.bench.readers import Message
@@ -20,7 +20,7 @@ from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
 from servers.core.wire import Account, Cursor, Page, Send, decode, encode
 
-TARGET = Goal(1.0)
+TARGET = Target(1.0)
 HOLD_ALL_S = 20.0  # less than the first poll is held
 SETTLE_S = 0.2  # from when the server has counted the last request until it surely holds it
 

@@ -8,12 +8,13 @@ same moment. For a server that holds no connections, see `empty_polls`: its poll
 import resource
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from statistics import quantiles
 from typing import NamedTuple
 
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
-from loadtests.experiments.bench.findings import BenchFinding, Goal
+from loadtests.experiments.bench.findings import BenchFinding, Target
 from loadtests.experiments.bench.idle_memory import KIBIBYTE, ROOM_SIZE, SETTLE_S, Connections, enter_rooms
 from loadtests.experiments.bench.measured_server import chat_server
 from loadtests.experiments.bench.pairs import Void
@@ -25,7 +26,7 @@ from servers.core.wire import Account, Send, encode
 from servers.transports import Commands, Transport, find
 
 SLUGS = ("raw_websocket", "server_sent_events", "long_polling")
-MEMORY = Goal(30_000 / KIBIBYTE)  # of each client, in KiB
+MEMORY = Target(30_000 / KIBIBYTE)  # of each client, in KiB
 OTHER_FILES = 200  # of this process and of the server, beside these sockets
 HOLD_S = "300"  # so that every poll is still held when the last client has come
 
@@ -53,11 +54,10 @@ def crowd_cost(transport: Transport, connections: int) -> CrowdCost:
             senders = calls.connect(server.address, len(senders))
             for connection in opened:
                 connection.reader = ValueReader(calls.MARK)
-        crowd = Crowd(opened)
-        crowd.run_for(SETTLE_S, raise_if_early)
-        grown_bytes = server.resident_bytes() - before_bytes
-        delays_ms = deliver(crowd, senders, sends(transport, server.address, accounts[::ROOM_SIZE]))
-        crowd.close()
+        with closing(Crowd(opened)) as crowd:
+            crowd.run_for(SETTLE_S, raise_if_early)
+            grown_bytes = server.resident_bytes() - before_bytes
+            delays_ms = deliver(crowd, senders, sends(transport, server.address, accounts[::ROOM_SIZE]))
         for sender in senders:
             sender.socket.close()
     percentiles = quantiles(delays_ms, n=100)
@@ -125,10 +125,10 @@ def measure_transport(transport: Transport, sizes: BenchSizes) -> list[BenchFind
         except (Void, ConnectionLost) as reason:
             voids.append(str(reason))
     name = f"{sizes.many_connections:,} clients, {transport.label}"
-    memory_goal = MEMORY if transport.commands is Commands.FRAMES else None
+    memory_target = MEMORY if transport.commands is Commands.FRAMES else None
     note = f"rooms of {ROOM_SIZE}; one message to every room at once"
     return [
-        BenchFinding(f"{name}: memory of each", "KiB", [cost.kib_each for cost in costs], memory_goal, note, voids),
+        BenchFinding(f"{name}: memory of each", "KiB", [cost.kib_each for cost in costs], memory_target, note, voids),
         BenchFinding(f"{name}: opened", "per CPU-s", [cost.opened_per_cpu_s for cost in costs]),
         BenchFinding(f"{name}: median delay", "ms", [cost.p50_ms for cost in costs]),
         BenchFinding(f"{name}: p99 of the delay", "ms", [cost.p99_ms for cost in costs]),

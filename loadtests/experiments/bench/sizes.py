@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FanOutSize:
-    """A room. messages: how many are sent, one at a time, or fan_out.IN_FLIGHT at once. at_least: the ratio's goal."""
+    """A room. messages: how many are sent, one or fan_out.IN_FLIGHT at a time. at_least: the ratio's target."""
 
     subscribers: int
     messages: int
