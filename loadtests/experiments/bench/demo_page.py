@@ -55,13 +55,13 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
 
 @contextmanager
 def opened(page: Page, address: str) -> Iterator[Page]:
-    """Open the page, write a message, and wait until a lane has shown it."""
+    """Open the page, write a message, and wait until a lane shows its delay."""
     page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     page.wait_for_selector("#text:enabled")
     page.fill("#text", "first")
     page.press("#text", "Enter")
-    page.locator("#raw_websocket .latest b", has_text=re.compile("[0-9] m?s")).wait_for()
+    page.locator("#raw_websocket [data-figure=median]", has_text=re.compile("[0-9] m?s")).wait_for()
     yield page
     page.close()
 
