@@ -182,7 +182,8 @@ for name, where in (("heartbeats", folder), ("webhooks", folder / managed.PRESEN
     hosted = load_hosted(where)
     counts = [hosted.row("pusher_adapter", host).figures for host in hosted.hosts]
     calls = [each["invocations"] / each["messages"] for each in counts]
-    print(f"{name}: {' to '.join(dict.fromkeys(f'{each:.1f}' for each in (min(calls), max(calls))))} calls a message")
+    fewest, most = f"{min(calls):.1f}", f"{max(calls):.1f}"
+    print(f"{name}: {fewest if fewest == most else f'{fewest} to {most}'} calls a message")
     assert len(calls) == 4 and (max(calls) < 1.1) == (name == "webhooks")
 
 # %% [markdown]
@@ -333,9 +334,8 @@ side_by_side.bill_table(measured, prices, usual)
 # %% [markdown]
 # ## What the bill leaves out
 #
-# People's time, and what Pusher's machines do better than a stand-in of ours can show. A single
-# server's free credit is one host's (Railway, at second hand: $1 a month). Your
-# own machine costs about five dollars from its first user:
+# People's time, and what Pusher's machines do better than a stand-in of ours can show. A single server's free credit is
+# one host's (Railway, at second hand: $1 a month). Your own machine costs about five dollars from its first user:
 
 # %%
 from results.costs.deployments import bill as month

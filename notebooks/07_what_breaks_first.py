@@ -91,10 +91,9 @@ wording.table(rows)
 # %% [markdown]
 # ## What a restart does
 #
-# A new version breaks the connections of all clients that hold one, and of about a third of the short
-# pollers: those whose request was under way. No acknowledged message is lost; what differs is how long it takes until
-# all are back. In parentheses: the lowest and the highest of three repeats, which enclose the true median in 3 of 4
-# cases.
+# A new version breaks the connections of all clients that hold one. Of the short pollers it affects about a third:
+# those who poll while the server is away. No acknowledged message is lost; what differs is how long it takes until all
+# are back. In parentheses: the lowest and the highest of three repeats, which enclose the true median in 3 of 4 cases.
 
 # %%
 storm = load(folder, "churn", "server restart")
