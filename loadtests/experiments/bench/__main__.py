@@ -58,10 +58,9 @@ def main(
 def measured(name: str, sizes: BenchSizes) -> list[BenchFinding]:
     """Return the findings of a measurement; if it fails, a void one, so that those of the others are kept."""
     try:
-        found: list[BenchFinding] = import_module(f"loadtests.experiments.bench.{name}").measure(sizes)
+        return list(import_module(f"loadtests.experiments.bench.{name}").measure(sizes))
     except FAILURES as reason:
         return [BenchFinding(name, "", [], voids=[f"{reason}"])]
-    return found
 
 
 def raise_file_limit() -> None:

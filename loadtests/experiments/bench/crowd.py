@@ -15,9 +15,8 @@ from loadtests.experiments.bench.pairs import Void
 from loadtests.experiments.bench.readers import PING, PONG, Message, Reader, ValueReader, client_frame
 
 RECEIVE_BYTES = 65_536
-SEND_S = 10.0
-PATIENCE_S = 60.0
-"""Limits, in s: SEND_S until a connection takes what is sent, PATIENCE_S until everything that is due has arrived."""
+SEND_S = 10.0  # until a connection takes what is sent
+PATIENCE_S = 60.0  # until everything that is due has arrived
 
 OnMessage = Callable[["BenchConnection", Message], None]
 

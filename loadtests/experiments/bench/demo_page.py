@@ -22,7 +22,6 @@ FRAME_MS = Target(8.0)
 GROWTH = Target(1.15)
 FIRST_S = Target(5.0)
 SETTLED_SHARE = 0.1  # of the time, at the beginning, while the heap still grows to its usual size
-PATIENCE_MS = 30_000
 PRECISE = ("--enable-precise-memory-info", "--js-flags=--expose-gc")
 WATCH_FRAMES = """() => {
     const after = new MessageChannel();
@@ -56,7 +55,6 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
 @contextmanager
 def opened(page: Page, address: str) -> Iterator[Page]:
     """Open the page, write a message, and wait until a lane shows its delay."""
-    page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     page.wait_for_selector("#text:enabled")
     page.fill("#text", "first")

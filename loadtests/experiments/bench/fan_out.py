@@ -23,21 +23,18 @@ from servers.core.wire import Send, encode
 IN_FLIGHT = 16
 WARM_UP = 20
 LINGER_S = 0.05  # of waiting for duplicates and for messages that nobody sent
+FrameOf = Callable[[int], bytes]
 
 
 class FanOutRoom:
     """The subscribers of one server's room, and the frame that publishes the n-th message there."""
 
     def __init__(
-        self,
-        server: MeasuredServer,
-        connections: list[BenchConnection],
-        frame: Callable[[int], bytes],
-        acknowledges: bool,
+        self, server: MeasuredServer, connections: list[BenchConnection], frame_of: FrameOf, acknowledges: bool
     ) -> None:
         self._server = server
         self._crowd = Crowd(connections)
-        self._frame = frame
+        self._frame_of = frame_of
         self._acknowledges = acknowledges
         self._acks = self._sent = self._complete = 0
         self._arrived: list[int] = []  # at index n: how many connections have more than n messages
@@ -67,7 +64,7 @@ class FanOutRoom:
             while self._complete < self._sent and self._arrived[self._complete] == everyone:
                 self._complete += 1
             while self._sent < due and self._sent - self._complete < in_flight:
-                self._crowd.connections[self._sent % in_flight].send(self._frame(self._sent))
+                self._crowd.connections[self._sent % in_flight].send(self._frame_of(self._sent))
                 self._sent += 1
             return self._complete == due and (self._acks == due or not self._acknowledges)
 

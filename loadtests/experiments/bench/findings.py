@@ -77,9 +77,8 @@ class Growth:
 
     def finding(self, size: int, value: float) -> BenchFinding:
         unit, _, note = self.cost.partition(" ")
-        return BenchFinding(
-            f"{size:,} {self.grows_with}", unit, [value], note=note, grows_with=self.grows_with, size=size
-        )
+        name = f"{size:,} {self.grows_with}"
+        return BenchFinding(name, unit, [value], note=note, grows_with=self.grows_with, size=size)
 
 
 def compared(name: str, pairs: Pairs, target: Target | None, note: str) -> BenchFinding:

@@ -19,9 +19,7 @@ from servers.core.wire import Account, decode, encode
 from servers.transports import TRANSPORTS, Commands, Reads, Transport
 
 ROOM_SIZE = 50
-SETTLE_S = 1.0
-"""Waited before the memory is read, so that the server has processed the last requests."""
-
+SETTLE_S = 1.0  # so that the server has processed the last requests before its memory is read
 KIBIBYTE = 1024
 
 Accounts = Sequence[Account]
