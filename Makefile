@@ -28,8 +28,7 @@ $(STAMP)demo $(STAMP)test: clients/web/package-lock.json
 $(STAMP)check $(STAMP)test: .ci/biome/package-lock.json
 $(STAMP)test: servers/shortest/javascript/package-lock.json
 
-# A virtual environment cannot be moved: a stamp says for which folder it was made. The demo starts without npm, too, and
-# its packages are installed once npm is there.
+# .venv cannot be moved: a stamp says for which folder it was made. The demo's npm packages may be installed later.
 STALE := $(shell for group in $(GROUPS); do \
 		test -x $(PYTHON) && test "`cat $(STAMP)$$group 2>/dev/null`" = "`pwd -P`" || echo $(STAMP)$$group; \
 	done; \
