@@ -5,9 +5,9 @@ when a transport could not be measured; 130 after Ctrl-C. A load generator that 
 which is printed, but does not fail the command: that is the machine's fault, not the servers'.
 """
 
-import os
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -50,8 +50,11 @@ def writable(folder: Path) -> Path:
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir():
         raise typer.BadParameter(f"{folder}: nothing can be kept there, since {nearest} is no folder")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {nearest} cannot be written to")
+    try:
+        TemporaryDirectory(dir=nearest).cleanup()
+    except OSError:
+        refusal = f"{folder}: nothing can be kept there, since {nearest} cannot be written to"
+        raise typer.BadParameter(refusal) from None
     return folder
 
 

@@ -19,7 +19,7 @@ from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Event
 from tests.support.stores import draft, log, opened
 
-DEADLINE_S = 15.0
+DEADLINE_S = 45.0
 OPEN = "import asyncio, sys; from servers.core.store import open_store; asyncio.run(open_store(sys.argv[1]))"
 LOSSES: dict[str, Callable[[Path], object]] = {
     "its log cut": lambda path: os.truncate(path.with_name("chat.db-wal"), 0),

@@ -15,7 +15,7 @@ from servers.transports import Transport
 LEASE_S = 1.5
 HOLD_S = 1.0
 TYPING_S = 0.5
-DEADLINE_S = 15.0
+DEADLINE_S = 45.0
 SECRET = "conformance"
 DURATIONS = ("--lease", str(LEASE_S), "--hold", str(HOLD_S), "--ping", "1", "--typing", str(TYPING_S))
 """Options of a server that set these durations."""

@@ -12,7 +12,7 @@ from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES, Engine
 
 INSTALL = "apt-get update && apt-get install -y --no-install-recommends"
-DEADLINE_S = 15.0
+DEADLINE_S = 45.0
 Value = TypeVar("Value")
 
 

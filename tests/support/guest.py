@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from servers.core.wire import Cursor, Snapshot, decode
 
-DEADLINE_S = 15.0
+DEADLINE_S = 45.0
 Value = TypeVar("Value")
 
 

@@ -20,7 +20,7 @@ from servers.transports import find
 from tests.support.chat_harness import OPTIONS, ChatHarness
 from tests.support.pusher_process import push_service, service_settings
 
-DEADLINE_S = 15.0
+DEADLINE_S = 45.0
 POLL_S = 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0

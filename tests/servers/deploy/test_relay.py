@@ -18,7 +18,7 @@ from servers.deploy.delayed_link import HELD_BYTES, RESET_ON_CLOSE, End, Pipe, T
 from servers.deploy.relay import Relay
 
 DELAY_S = 0.02
-DEADLINE_S = 10.0
+DEADLINE_S = 45.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
