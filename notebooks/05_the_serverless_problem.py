@@ -193,7 +193,7 @@ wording.table(rows)
 # - **A push that is left for later never leaves.** So the Pusher adapter publishes inside the request that appended:
 #   `test_serverless_transports.py::test_a_push_reaches_everybody_though_nothing_runs_between_requests`.
 # - **What an instance remembers is out of date.** Another instance has committed since, and this one does not know it:
-#   `test_serverless_transports.py::test_instances_that_remember_overlook_what_others_have_committed_since`.
+#   `test_serverless_transports.py::test_only_instances_that_remember_overlook_what_others_have_committed`.
 # - **Nobody says goodbye.** A function that is cut stops at once, and its client stays online until the lease ends:
 #   `test_serverless_transports.py::test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online`.
 #

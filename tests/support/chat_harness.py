@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from clients.conversation import ChatSession, log_in
 from clients.http_session import Options
 from servers.core.wire import Event, Kind
-from servers.deploy.child_process import ChildProcess, free_port, started
+from servers.deploy.child_process import ChildProcess, started
 from servers.transports import Transport
 
 LEASE_S = 1.5
@@ -27,8 +27,8 @@ OPTIONS = Options(poll_s=0.05, gap_s=0.1, backoff_s=0.02, backoff_max_s=0.2)
 def serving(
     transport: Transport, *more: str, port: int = 0, env: Mapping[str, str] | None = None
 ) -> Iterator[ChildProcess]:
-    """Run a server of that transport until the block ends. port: 0 for a free one; another may use it afterwards."""
-    command = ["servers", transport.slug, *DURATIONS, "--port", str(port or free_port()), *more]
+    """Run a server of that transport until the block ends. port: 0 for any; one that is used again is named."""
+    command = ["servers", transport.slug, *DURATIONS, "--port", str(port), *more]
     with started(command, env={"CHAT_SECRET": SECRET, **(env or {})}) as running:
         yield running
 
