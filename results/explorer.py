@@ -84,7 +84,10 @@ def _scripts(name: str) -> str:
 
 def constants(folder: Path) -> dict[str, Any]:
     """Return everything that the page needs of a run; what the run did not measure comes from the reference."""
-    further = [path.parent for link in OTHER_LINKS for path in sorted((folder / link).rglob(MANIFEST))]
+    folders = (folder / link for link in OTHER_LINKS)
+    further = [
+        path.parent for each in folders for path in sorted(each.rglob(MANIFEST), key=lambda path: len(path.parts))
+    ]
     manifest, *others = (json.loads((each / MANIFEST).read_text(encoding="utf-8")) for each in (folder, *further))
     workloads = [load for each in (manifest, *others) for load in each["workloads"]]
     cells = pd.concat(map(_valid_cells, (folder, *further)))
@@ -127,7 +130,9 @@ def _unit_costs_by_link(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
         for row in TRANSPORTS:
             own = of_link[of_link["transport"] == row.slug]
             if set(LOADS) <= set(own["scenario"]):
-                found[str(link)][row.slug] = unit_costs(own, row)
+                found[str(link)][row.slug] = costs = unit_costs(own, row)
+                heavy = found["plain"].get(row.slug, costs)  # other links are not measured under heavy load
+                costs["cpu_s"]["least"] = min(costs["cpu_s"]["least"], heavy["cpu_s"]["least"])
     return found
 
 
@@ -149,10 +154,10 @@ def _source(manifest: Mapping[str, Any], others: Sequence[Mapping[str, Any]], *,
 def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
     """Return what a command, a delivery and asking cost by a transport's cells: bytes, and CPU seconds of the servers.
 
-    error: the largest relative error at one of the loads. served_s: how much later each further member of a room sees a
-    message. base_s: p50 and p95 of the latency in a conversation, without the time in which other members are served,
-    each as the lowest, median and highest repeat. served_s and base_s do not apply to a poller. users_max: the most
-    users that were measured.
+    error: the largest relative error at one of `LOADS`. least: of `cpu_s`, see `_least_share`. served_s: how much later
+    each further member of a room sees a message. base_s: p50 and p95 of the latency in a conversation, without the time
+    in which other members are served, each as the lowest, median and highest repeat. Neither applies to a poller.
+    users_max, members_max: the most users, and members of a room, that were measured.
     """
     loads = {name: own[own["scenario"] == name] for name in LOADS}
     causes = [_causes(load, transport) for load in loads.values()]
@@ -160,6 +165,7 @@ def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
     for name, columns in UNITS.items():
         rate = fitted(causes, [float(load[list(columns)].to_numpy().sum()) for load in loads.values()])
         units[name] = {"command": rate.event, "delivery": rate.delivery, "asking": rate.user_s, "error": rate.error}
+    units["cpu_s"]["least"] = _least_share(own[own["scenario"].isin([*LOADS, "steps"])], transport, units["cpu_s"])
     idle, talk = (loads[name] for name in ("idle", "conversation"))
     process_bytes, user_bytes = memory(*(load.assign(api_rss_bytes=load[MEMORY].sum(axis=1)) for load in (idle, talk)))
     served_s = _served_s(talk, loads["large_room"])
@@ -169,7 +175,22 @@ def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
         "process_bytes": process_bytes,
         "user_bytes": user_bytes,
         "users_max": int(own["users"].max()),
+        "members_max": int(own["room_size"].max()),
     }
+
+
+def _least_share(cells: pd.DataFrame, transport: Transport, unit: Mapping[str, float]) -> float:
+    """Return the smallest share of what these unit costs predict that one of the loads took.
+
+    It is below 1, since the unit costs are fitted to light loads, and a busy process does more work in one go.
+    """
+    rate = Rate(unit["command"], unit["delivery"], unit["asking"])
+    columns = list(UNITS["cpu_s"])
+    shares = [
+        float(load[columns].to_numpy().sum()) / rate.of(_causes(load, transport))
+        for _, load in cells.groupby(["scenario", "point"])
+    ]
+    return min(1.0, *shares)
 
 
 def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str, *, is_same: bool) -> dict[str, Any]:
@@ -180,15 +201,16 @@ def scaled(units: dict[str, Any], own: pd.DataFrame, slug: str, *, is_same: bool
     talk = own[own["scenario"] == "conversation"]
     base_s = _base_s(own if talk.empty else talk, units["served_s"])
     if not all(map(isfinite, base_s["p95"])):
-        return units if is_same else units | {"users_max": 0}
+        return units if is_same else units | {"users_max": 0, "members_max": 0}
     causes, made = _causes(own, find(slug)), dict(units)
     for name, columns in UNITS.items():
         unit = dict(units[name])
         predicted = Rate(unit["command"], unit["delivery"], unit["asking"]).of(causes)
         counted = float(own[list(columns)].to_numpy().sum())
         factor = counted / predicted if isfinite(counted) else 1.0
-        made[name] = {part: value if part == "error" else factor * value for part, value in unit.items()}
-    return made | {"base_s": base_s, "users_max": int(own["users"].max())}
+        made[name] = {part: value if part in ("error", "least") else factor * value for part, value in unit.items()}
+    most = {"users_max": int(own["users"].max()), "members_max": int(own["room_size"].max())}
+    return made | {"base_s": base_s, **most}
 
 
 def _served_s(few: pd.DataFrame, many: pd.DataFrame) -> float:
@@ -211,14 +233,17 @@ def _spread(values: pd.Series) -> list[float]:
 
 
 def _loads(workloads: list[dict[str, Any]], cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the loads that the page's inputs can express, each with what was measured of each transport."""
+    """Yield the loads that the page's inputs can express, each once, with what was measured of each transport."""
+    known: set[tuple[object, ...]] = set()
     for load in workloads:
-        if any(load[name] for name in load.keys() - INPUTS - NEUTRAL) or load["keep_alive"] != 1:
+        inputs = tuple(load.get(name) for name in sorted(INPUTS))
+        if any(load[name] for name in load.keys() - INPUTS - NEUTRAL) or load["keep_alive"] != 1 or inputs in known:
             continue
         link = load.get("link", "plain")
         own = cells[(cells[["scenario", "point", "link"]] == [load["scenario"], load["point"], link]).all(axis=1)]
         if own.empty:
             continue
+        known.add(inputs)
         point = load["point"] or (link if link in OTHER_LINKS else "")
         yield {
             "name": f"{load['scenario']} {point}".replace("_", " ").strip(),

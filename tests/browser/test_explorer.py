@@ -116,11 +116,14 @@ def test_each_preset_shows_the_figures_of_python_once_its_answer_is_asked_for(op
         expect(opened.locator("#answer-choice")).to_be_hidden()
         opened.locator("#reveal").click()
         expect(opened.locator("#answer-choice")).to_be_visible()
+        expect(opened.locator("#answer")).to_be_focused()
         for row in CONSTANTS["transports"]:
             for name, value in expected(row, given).items():
                 shown = figure(opened, row["slug"], name)
                 tolerance = 0.5 if name == "requests" else 1e-3
                 assert shown == pytest.approx(value, rel=0.051, abs=tolerance), (preset, row["slug"], name)
+    opened.locator("#users").press("ArrowLeft")
+    expect(opened.locator("#scene")).to_be_hidden()  # it describes another number of users
 
 
 def test_an_address_brings_the_inputs_back_and_what_it_does_not_know_changes_nothing(opened: Page) -> None:

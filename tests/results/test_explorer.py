@@ -115,6 +115,26 @@ def test_the_committed_constants_are_those_of_the_committed_run() -> None:
     ], "run `python -m notebooks.analysis explore results/reference`"
 
 
+@pytest.mark.parametrize("slug", CONSTANTS["links"]["plain"])
+def test_a_measured_load_takes_as_much_cpu_as_the_unit_costs_and_their_errors_allow(slug: str) -> None:
+    unit = CONSTANTS["links"]["plain"][slug]["cpu_s"]
+    found = pd.read_csv(REFERENCE / CELLS_FILE, keep_default_na=False, na_values="nan")
+    cells = found[(found["transport"] == slug) & (found["scenario"] == "steps") & (found["verdict"] != "void")]
+    is_pushed = slug in ("raw_websocket", "server_sent_events")
+    asked = cells["users"] * cells["measured_s"] if is_pushed else cells["requests_receive"] + cells["requests_upkeep"]
+    predicted = unit["command"] * cells["actions"] + unit["delivery"] * cells["delivered"] + unit["asking"] * asked
+    shares = (cells["api_cpu_s"] + cells["push_service_cpu_s"]).groupby(cells["point"]).sum() / predicted.groupby(
+        cells["point"]
+    ).sum()
+    assert unit["least"] == pytest.approx(shares.min())
+    assert shares.max() <= 1 + unit["error"]
+
+
+def test_each_load_is_listed_once() -> None:
+    inputs = [tuple(load["inputs"].items()) for load in CONSTANTS["loads"]]
+    assert len(set(inputs)) == len(inputs)
+
+
 def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links() -> None:
     """What was counted on a link is then what these unit costs say of its cells."""
     made = constants(REFERENCE / "link")

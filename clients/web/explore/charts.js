@@ -1,5 +1,5 @@
-// Two charts in SVG: when the readers see a message on each transport, and what a month costs by users. A chart is drawn
-// at the width that it has, so that its text keeps its size. All axes are logarithmic.
+// Two charts in SVG: when readers see a message on each transport, and what a month costs by users. A chart is drawn at
+// the width that it has, so that its text keeps its size. All axes are logarithmic.
 
 import { svg } from "../dom.js";
 

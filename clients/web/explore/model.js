@@ -20,7 +20,7 @@ export const FIGURES = {
   requests: { title: "Requests of a user per hour", show: whole },
   empty: { title: "Reads with an empty response", show: percent },
   bytes: { title: "Bytes of a user per hour", show: size },
-  cores: { title: "Server cores while people talk", show: (cores) => small(cores) },
+  cores: { title: "Cores of all servers while people talk", show: (cores) => small(cores) },
   memory: { title: "Memory of the servers", show: size },
   functionS: { title: "Function-seconds of a user per hour, if serverless", show: (s) => `${whole(s)} s` },
   vendorMessages: { title: "Messages a push vendor counts, per user and hour", show: whole },
@@ -87,11 +87,11 @@ function figuresOf(row) {
     empty: figure(waitS && emptyShare(load, waitS, busy, quiet), THEORY, () => {
       return `exp(−${small(load.events)}/s × ${seconds(waitS)}) while people talk, all of them in silence`;
     }),
-    bytes: priced(row, perH(unit.bytes) + longer, unit.bytes.error, () => {
+    bytes: priced(row, perH(unit.bytes) + longer, unit.bytes, () => {
       const counts = [load.commandsPerH, deliveries, asking];
       return `${costs(unit.bytes, counts, small)}${longer ? ` + ${whole(longer)} for other lengths` : ""}`;
     }),
-    memory: priced(row, unit.process_bytes + inputs.users * unit.user_bytes, 0, () => {
+    memory: priced(row, unit.process_bytes + inputs.users * unit.user_bytes, {}, () => {
       return `${size(unit.process_bytes)} + ${whole(inputs.users)} users × ${size(unit.user_bytes)}`;
     }),
     functionS: figure(ran, MODEL, () => {
@@ -115,7 +115,7 @@ export function decidingOf(row) {
     const counts = [load.commands, load.events, askingOf(row).rate(load.events)];
     return `${whole(inputs.users)} users × (${costs(unit.cpu_s, counts, (s) => `${small(1e6 * s)} µs`)}) a second`;
   };
-  return { p95: delayFigure(row, 0.95, cores), cores: priced(row, cores, unit.cpu_s.error, why) };
+  return { p95: delayFigure(row, 0.95, cores), cores: priced(row, cores, unit.cpu_s, why) };
 }
 
 const figure = (value, basis, why, error) => ({ value, basis, why, error });
@@ -168,25 +168,24 @@ function askingOf({ transport, inputs: { poll, hold, delay }, constants: { setti
 }
 
 /** Return a figure that unit costs make; beyond the users that were measured it is a model. */
-function priced({ unit, inputs }, value, error, why) {
-  const isMore = inputs.users > unit.users_max;
-  const explain = () => {
-    const margin = error ? `; the measured loads lie within ± ${percent(error)} of this formula` : "";
-    return why() + margin + (isMore ? `; measured with up to ${whole(unit.users_max)} users` : "");
-  };
-  return figure(value, isMore ? MODEL : BETWEEN, explain, error);
+function priced(row, value, { error, least }, why) {
+  const [isMore, heavy] = [isLarger(row), least < 1 ? `; the heaviest took ${percent(least)} of it` : ""];
+  const margin = error ? `; the loads it is fitted to lie within ± ${percent(error)} of this formula${heavy}` : "";
+  return figure(value, isMore ? MODEL : BETWEEN, () => why() + margin + (isMore ? upTo(row) : ""), error);
 }
 
+const isLarger = ({ unit, inputs, load }) => inputs.users > unit.users_max || load.members > unit.members_max;
+const upTo = ({ unit }) => `; measured with up to ${whole(unit.users_max)} users, ${whole(unit.members_max)} in a room`;
+
 /** Return whether the servers' process would be too busy to be on time, or has more users than any measurement. */
-export const isBeyond = ({ unit, inputs, constants }, cores) =>
-  inputs.users > unit.users_max || cores > constants.bills.assumptions.core_share_max;
+export const isBeyond = (row, cores) => isLarger(row) || cores > row.constants.bills.assumptions.core_share_max;
 
 function delayFigure(row, share, cores) {
   const most = row.constants.bills.assumptions.core_share_max;
   const isPale = isBeyond(row, cores);
   const processes = Math.ceil(cores / most);
   const beyond = () => {
-    if (processes < 2) return `; measured with up to ${whole(row.unit.users_max)} users`;
+    if (processes < 2) return upTo(row);
     return `; one process is too busy beyond ${percent(most)} of a core: this holds only with ${processes} of them`;
   };
   const basis = isPale ? MODEL : row.transport.reads === "poll" ? THEORY : BETWEEN;

@@ -26,8 +26,7 @@ const links = Object.fromEntries(Object.entries(LINKS).filter(([link]) => link i
 const choices = { link: links, deployment: DEPLOYMENTS };
 const redraw = oncePerFrame(draw);
 let preset = "";
-let inputs = {};
-let found, sizes, noting; // all figures, the charts' sizes, and the timer until `rest`
+let inputs, found, sizes, noting; // found: all figures; sizes: of the charts; noting: the timer until `rest`
 
 function draw() {
   found = outcomes(inputs, constants);
@@ -176,6 +175,7 @@ function showInputs() {
     $(name).setAttribute("aria-valuetext", show(inputs[name]) + inRoom);
   }
   for (const name of Object.keys(choices)) $(name).value = inputs[name];
+  $("scene").hidden = addressOf(inputs, preset).includes("&"); // it describes the preset as it is
   for (const button of $("presets").children) button.setAttribute("aria-pressed", button.value === preset);
 }
 
@@ -238,7 +238,10 @@ $("load").onchange = ({ target: { value } }) => {
   change({ ...presetInputs(""), hold: constants.settings.hold_s, ...constants.loads[value]?.inputs });
   $("load").value = value;
 };
-$("reveal").onclick = () => document.body.classList.remove("asks");
+$("reveal").onclick = () => {
+  document.body.classList.remove("asks");
+  $("answer").focus();
+};
 $("copy-link").onclick = () => copy(location.href, "The link is copied.");
 $("copy-text").onclick = () => copy(asText(), "The text is copied.");
 setText($("source"), `${constants.source} List prices as in results/costs/prices.toml.`);

@@ -1,6 +1,6 @@
 // The answer in words: which transport, by which two figures, and what would change the choice.
 
-import { listed, percent } from "../format.js";
+import { listed } from "../format.js";
 import { DEPLOYMENTS, PEAK } from "./bills.js";
 import { INPUTS } from "./inputs.js";
 import { decidingOf, FIGURES, outcomes } from "./model.js";
@@ -11,21 +11,19 @@ const SERVED = {
   "single-server": (row) => !row.needs_push_service,
 };
 
-/** Return { slug, next, others, inTime, fits }: the least work of those in time; others: those within the error of it.
- * next: the second best. inTime: whether any is in time. fits: whether one process can do it at the busiest moment.
- */
-export function choiceOf(found, { deployment, late }, { transports, bills }) {
+/** Return { slug, next, others, inTime, fits, full }: who does the least work in time, the second best, whose errors
+ * overlap, whether any is in time, whether one process is enough for any at the peak, and for whom it is not. */
+export function choiceOf(found, { deployment, late, link }, { transports, bills, links }) {
   const served = transports.map((row) => row.slug).filter((_, at) => SERVED[deployment](transports[at]));
-  const most = deployment === "single-server" ? bills.assumptions.core_share_max / PEAK : Number.POSITIVE_INFINITY;
-  const fitting = served.filter((slug) => found[slug].cores.value <= most);
-  const able = fitting.length ? fitting : served;
+  const busiest = (slug) => PEAK * found[slug].cores.value * links[link][slug].cpu_s.least;
+  const full = served.filter((slug) => busiest(slug) > bills.assumptions.core_share_max);
+  const able = deployment === "single-server" ? served.filter((slug) => !full.includes(slug)) : served;
   const prompt = able.filter((slug) => found[slug].p95.value < late);
-  const deciding = prompt.length ? "cores" : "p95";
-  const by = (slug) => found[slug][deciding].value;
-  const [slug, ...rest] = (prompt.length ? prompt : able).toSorted((one, other) => by(one) - by(other));
+  const by = (slug) => found[slug][prompt.length ? "cores" : "p95"].value;
+  const [slug, ...rest] = [prompt, able, served].find((slugs) => slugs.length).toSorted((a, b) => by(a) - by(b));
   const margin = (each) => (1 + found[each].cores.error) / Math.max(0.1, 1 - found[slug].cores.error);
   const others = prompt.length ? rest.filter((each) => by(each) < by(slug) * margin(each)) : [];
-  return { slug, next: rest[0], others, inTime: prompt.length > 0, fits: fitting.length > 0 };
+  return { slug, next: rest[0], others, inTime: prompt.length > 0, fits: able.length > 0, full };
 }
 
 /** Return the answer, as texts: { choice, also, p95, cores, why }, and its slug. */
@@ -36,20 +34,20 @@ export function answerOf(found, inputs, constants) {
   const those = (isSo) => listed(constants.transports.filter(({ slug }) => isSo(slug)).map(({ label }) => label));
   const others = those((slug) => choice.others.includes(slug));
   const slower = those((slug) => found[slug].p95.value >= inputs.late);
-  const busy = those((slug) => found[slug].cores.value > constants.bills.assumptions.core_share_max);
+  const busy = those((slug) => choice.full.includes(slug));
   const tooLate = slower ? `Too late: ${slower}.` : "All are in time.";
-  const tooBusy = busy && `Too much work for one process: ${busy}.`;
+  const tooBusy = busy && `Too much work for one process at the busiest moment: ${busy}.`;
   const beyond = found[choice.slug].cores.basis === "model" ? "These figures lie beyond what was measured." : "";
   const figures = choice.next && ["p95", "cores"].map((name) => FIGURES[name].show(found[choice.next][name].value));
   const next = figures ? `Next: ${labels[choice.next]}, ${figures.join(" and ")} cores.` : "";
   const least = `Of those in time (${late}) on this deployment, it takes the least CPU.`;
   const fastest = `Nothing that runs on this deployment is in time (${late}). This one is the fastest.`;
-  const none = "One process cannot do this work on any transport. Choose a deployment that starts further processes.";
+  const none = `At the busiest moment, with ${PEAK} times as many users, one process is too few on every transport.`;
   const why = choice.inTime ? [least, next, tooLate, tooBusy, beyond] : [fastest, beyond];
   return {
     slug: choice.slug,
-    choice: labels[choice.slug],
-    also: others && `or ${others}: within the error, ±\u00a0${percent(found[choice.slug].cores.error)}`,
+    choice: labels[choice.slug].split(" (")[0],
+    also: others && `or ${others}: their errors overlap`,
     p95: FIGURES.p95.show(found[choice.slug].p95.value),
     cores: FIGURES.cores.show(found[choice.slug].cores.value),
     why: choice.fits ? why.filter(Boolean).join(" ") : none,

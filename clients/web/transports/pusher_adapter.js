@@ -2,7 +2,7 @@
 //
 // A push service may lose an event without an error. So the client also reads: after subscribing, when events are
 // missing, and when a heartbeat's response names a later head than the cursor. If the service itself reports who is
-// online, the client sends no heartbeats, and reads after too long a silence. While it cannot be reached, the client polls.
+// online, the client sends no heartbeats, and reads after a long silence. While it cannot be reached, the client polls.
 
 import "../node_modules/pusher-js/dist/web/pusher.min.js";
 import { Backoff } from "../chat/backoff.js";
