@@ -8,17 +8,15 @@ Leaves out TLS.
 
 import re
 import shutil
-import signal
-import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from loadtests.harness.tls_proxy import running_nginx
 from servers.deploy import engines
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port
-from servers.deploy.engines import Engine, give_to_engines
 from servers.transports import TRANSPORTS, Transport, find
 from tests.support.guest import Guest, guest
 
@@ -32,28 +30,16 @@ def balancer(slug: str, upstreams: Sequence[str], instead: Mapping[str, str] | N
     `upstreams` are the addresses of the chat servers. `instead` replaces lines of the site, to shorten a duration, or
     to see what a line is for.
     """
-    port = free_port()
+    listen = f"{LOOPBACK}:{free_port()}"
     program = engines.program("nginx")
     assert program, "nginx is missing; install Debian's package nginx"
-    site = rendered(slug, f"{LOOPBACK}:{port}", upstreams, instead or {})
     with TemporaryDirectory(prefix="nginx-") as name:
         folder = Path(name)
-        give_to_engines(folder)
+        folder.chmod(0o777)  # started by root, nginx serves as another user, who writes long bodies here
         shutil.copy(SITES / "frame.conf", folder / "nginx.conf")
-        (folder / "site.conf").write_text(site, encoding="utf-8")
-        nginx = Engine(
-            [program, "-p", f"{name}/", "-c", "nginx.conf", "-e", "stderr"],
-            folder / "nginx.log",
-            f"http://{LOOPBACK}:{port}",
-            is_ready=lambda: answers(port),
-            fresh_url=str,  # unused: nginx has no databases
-            stop_signal=signal.SIGTERM,  # at once: its connections need not end first
-        )
-        nginx.start()
-        try:
-            yield nginx.url
-        finally:
-            nginx.stop()
+        (folder / "site.conf").write_text(rendered(slug, listen, upstreams, instead or {}), encoding="utf-8")
+        with running_nginx(program, folder, listen, None, folder / "nginx.log"):
+            yield f"http://{listen}"
 
 
 @contextmanager
@@ -62,12 +48,6 @@ def visited(server: ChildProcess, instead: Mapping[str, str] | None = None) -> I
     slug = str(server.facts["transport"])
     with balancer(slug, [server.address] * 2, instead=instead) as address, guest(address) as ada:
         yield ada
-
-
-def answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1.0):
-        return True
-    return False
 
 
 def site_of(transport: Transport) -> Path:

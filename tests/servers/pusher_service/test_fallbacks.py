@@ -1,4 +1,4 @@
-"""The fallbacks over plain HTTP, request by request; in `test_official_clients` pusher-js uses them."""
+"""The fallbacks over plain HTTP, request by request; in `tests/loadtests/test_capture.py` pusher-js uses them."""
 
 import asyncio
 import json
