@@ -87,6 +87,13 @@ def test_the_demos_page_limits_its_commands_and_connects_again_after_silence() -
     assert found == {"isLimited": True, "silenceMs": 10_000, "opened": 2, "closed": 1}
 
 
+def test_the_demo_compares_the_lanes_that_have_shown_a_message() -> None:
+    slow, silent, quick = ({"name": name, "latencies": ms} for name, ms in [("A", [700, 900]), ("B", []), ("C", [40])])
+    compared = run_script("figures.mjs", json.dumps([silent, quick, slow]))
+    assert compared == "A shows a message after 800 ms (median), the others after 40 ms."
+    assert run_script("figures.mjs", json.dumps([silent, quick])) == ""
+
+
 def test_reopening_a_connection_fails_its_command_and_too_many_unread_pages_close_it() -> None:
     assert run_script("raw_websocket.mjs").splitlines() == ["ConnectionLost", "356 closed with 1000"]
 

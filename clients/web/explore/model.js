@@ -169,7 +169,7 @@ function askingOf({ transport, inputs: { poll, hold, delay }, constants: { setti
 
 /** Return a figure that unit costs make; beyond the users that were measured it is a model. */
 function priced(row, value, { error, least }, why) {
-  const [isMore, heavy] = [isLarger(row), least < 1 ? `; the heaviest took ${percent(least)} of it` : ""];
+  const [isMore, heavy] = [isLarger(row), least < 1 ? `; heavy loads took as little as ${percent(least)} of it` : ""];
   const margin = error ? `; the loads it is fitted to lie within ± ${percent(error)} of this formula${heavy}` : "";
   return figure(value, isMore ? MODEL : BETWEEN, () => why() + margin + (isMore ? upTo(row) : ""), error);
 }

@@ -10,6 +10,7 @@ const SERVED = {
   "separate-websocket-server": (row) => row.commands === "frames" || row.reads === "poll",
   "single-server": (row) => !row.needs_push_service,
 };
+const nameOf = (slug, { transports }) => transports.find((row) => row.slug === slug).label.split(" (")[0];
 
 /** Return { slug, next, others, inTime, fits, full }: who does the least work in time, the second best, whose errors
  * overlap, whether any is in time, whether one process is enough for any at the peak, and for whom it is not. */
@@ -28,25 +29,25 @@ export function choiceOf(found, { deployment, late, link }, { transports, bills,
 
 /** Return the answer, as texts: { choice, also, p95, cores, why }, and its slug. */
 export function answerOf(found, inputs, constants) {
-  const labels = Object.fromEntries(constants.transports.map((row) => [row.slug, row.label]));
+  const name = (slug) => nameOf(slug, constants);
   const choice = choiceOf(found, inputs, constants);
   const late = INPUTS.late.show(inputs.late);
-  const those = (isSo) => listed(constants.transports.filter(({ slug }) => isSo(slug)).map(({ label }) => label));
+  const those = (isSo) => listed(Object.keys(found).filter(isSo).map(name));
   const others = those((slug) => choice.others.includes(slug));
   const slower = those((slug) => found[slug].p95.value >= inputs.late);
   const busy = those((slug) => choice.full.includes(slug));
   const tooLate = slower ? `Too late: ${slower}.` : "All are in time.";
   const tooBusy = busy && `Too much work for one process at the busiest moment: ${busy}.`;
   const beyond = found[choice.slug].cores.basis === "model" ? "These figures lie beyond what was measured." : "";
-  const figures = choice.next && ["p95", "cores"].map((name) => FIGURES[name].show(found[choice.next][name].value));
-  const next = figures ? `Next: ${labels[choice.next]}, ${figures.join(" and ")} cores.` : "";
+  const figures = choice.next && ["p95", "cores"].map((key) => FIGURES[key].show(found[choice.next][key].value));
+  const next = figures ? `Next: ${name(choice.next)}, ${figures.join(" and ")} cores.` : "";
   const least = `Of those in time (${late}) on this deployment, it takes the least CPU.`;
   const fastest = `Nothing that runs on this deployment is in time (${late}). This one is the fastest.`;
   const none = `At the busiest moment, with ${PEAK} times as many users, one process is too few on every transport.`;
   const why = choice.inTime ? [least, next, tooLate, tooBusy, beyond] : [fastest, beyond];
   return {
     slug: choice.slug,
-    choice: labels[choice.slug].split(" (")[0],
+    choice: name(choice.slug),
     also: others && `or ${others}: their errors overlap`,
     p95: FIGURES.p95.show(found[choice.slug].p95.value),
     cores: FIGURES.cores.show(found[choice.slug].cores.value),
@@ -76,6 +77,5 @@ export function changeOf(found, inputs, constants) {
   if (!best.other) return { text: "No change of one input makes another one the choice." };
   const { label, show } = INPUTS[best.name] ?? { label: "Deployment", show: (name) => DEPLOYMENTS[name] };
   const text = `Try ${label.toLowerCase()}: ${show(best.value)} instead of ${show(inputs[best.name])}`;
-  const other = constants.transports.find((row) => row.slug === best.other).label;
-  return { changed: { [best.name]: best.value }, text, other };
+  return { changed: { [best.name]: best.value }, text, other: nameOf(best.other, constants) };
 }

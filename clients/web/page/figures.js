@@ -12,17 +12,17 @@ const median = (values) => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-/** Return a sentence with the slowest lane's median and the range of the other medians, whose order is often chance. */
+/** Return a sentence with the slowest lane's median and the range of the others; empty unless two lanes have one. */
 export function comparisonOf(lanes) {
-  const delays = lanes.map(({ name, latencies }) => ({ name, delayMs: median(latencies) }));
-  const [slowest, ...others] = delays.sort((one, other) => other.delayMs - one.delayMs);
-  const [most, least] = [others[0], others.at(-1)].map(({ delayMs }) => duration(delayMs));
+  const delays = lanes.map(({ name, latencies }) => [name, median(latencies)]).filter(([, delayMs]) => delayMs >= 0);
+  if (delays.length < 2) return "";
+  const [[slowest, slowestMs], ...others] = delays.sort(([, one], [, other]) => other - one);
+  const [most, least] = [others[0], others.at(-1)].map(([, delayMs]) => duration(delayMs));
   const range = most === least ? most : `${least} to ${most}`;
-  return `${slowest.name} shows a message after ${duration(slowest.delayMs)} (median), the others after ${range}.`;
+  return `${slowest} shows a message after ${duration(slowestMs)} (median), the others after ${range}.`;
 }
 
-/** Return the figures by name; undefined for those that do not apply. Requests and bytes are those of all users, and
- * are divided by the messages of all users. */
+/** Return the figures by name, undefined if one does not apply; all users' requests and bytes, by their messages. */
 export function figuresOf({ counts = NONE, latencies, ownLatencies, seen, bill, plan, push_service: service }) {
   const wireBytes = counts.up_bytes + counts.down_bytes;
   const perMessage = (count, text) => (seen ? text(count / seen) : "–");
