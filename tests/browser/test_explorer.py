@@ -26,6 +26,10 @@ COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
 CONSTANTS: dict[str, Any] = json.loads(COMMITTED)
 PRESETS = ("text", "helpdesk", "ticker", "team", "dashboard")
 INPUTS_OF = "async (name) => (await import('explore/inputs.js')).presetInputs(name)"
+SCALES = """async () => {
+  const { INPUTS } = await import('explore/inputs.js');
+  return Object.fromEntries(Object.entries(INPUTS).map(([name, { values }]) => [name, values]));
+}"""
 GO = """query => new Promise(done => {
   addEventListener("hashchange", () => requestAnimationFrame(done), { once: true });
   location.hash = query;
@@ -124,6 +128,14 @@ def test_each_preset_shows_the_figures_of_python_once_its_answer_is_asked_for(op
                 assert shown == pytest.approx(value, rel=0.051, abs=tolerance), (preset, row["slug"], name)
     opened.locator("#users").press("ArrowLeft")
     expect(opened.locator("#scene")).to_be_hidden()  # it describes another number of users
+
+
+def test_a_slider_can_return_to_the_usual_value_and_to_those_of_the_presets(opened: Page) -> None:
+    scales = opened.evaluate(SCALES)
+    assert all(values == sorted(set(values)) for values in scales.values())
+    for preset in ("", *PRESETS):
+        given = opened.evaluate(INPUTS_OF, preset)
+        assert [(name, given[name]) for name in scales if given[name] not in scales[name]] == []
 
 
 def test_an_address_brings_the_inputs_back_and_what_it_does_not_know_changes_nothing(opened: Page) -> None:

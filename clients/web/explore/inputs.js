@@ -2,10 +2,12 @@
 
 import { percent, whole } from "../format.js";
 
-/** Return steps from `least` to `most`, a constant factor apart: of two digits, and whole from 2 on. */
-const scale = (least, most, count) => {
-  const values = Array.from({ length: count + 1 }, (_, place) => least * (most / least) ** (place / count));
-  return [...new Set(values.map((value) => Number((least < 2 ? value : Math.round(value)).toPrecision(2))))];
+const ROUND = [1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9];
+
+/** Return round values from `least` to `most`, each larger by about a sixth; whole if `least` is 2 or more. */
+const scale = (least, most) => {
+  const values = [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5].flatMap((power) => ROUND.map((each) => Number(`${each}e${power}`)));
+  return values.filter((value) => value >= least && value <= most && (least < 2 || Number.isInteger(value)));
 };
 const steps = (most, step) =>
   Array.from({ length: Math.round(most / step) + 1 }, (_, place) => Number((place * step).toFixed(3)));
@@ -15,20 +17,20 @@ const input = (label, values, show, usual) => ({ label, values, show, usual });
 
 // late: beyond a second a train of thought is interrupted (Nielsen, Usability Engineering, 1993, section 5.5)
 export const INPUTS = {
-  users: input("Users online, on average", scale(2, 100_000, 80), whole, 40),
-  room: input("People in a room", scale(2, 10_000, 60), whole, 10),
-  messages: input("Messages per user and minute", scale(0.0001, 60, 80), twoDigits, 12),
+  users: input("Users online, on average", scale(2, 100_000), whole, 40),
+  room: input("People in a room", scale(2, 10_000), whole, 10),
+  messages: input("Messages per user and minute", scale(0.0001, 60), twoDigits, 12),
   idle: input("Time in which nobody writes", steps(0.99, 0.01), percent, 0),
-  late: input("Acceptable delay, for 95 of 100", scale(0.1, 60, 40), seconds, 1),
-  poll: input("Poll interval", scale(0.5, 60, 40), seconds, 2),
-  hold: input("Longest hold of a long poll", scale(5, 60, 20), seconds, 25),
+  late: input("Acceptable delay, for 95 of 100", scale(0.1, 60), seconds, 1),
+  poll: input("Poll interval", scale(0.5, 60), seconds, 2),
+  hold: input("Longest hold of a long poll", scale(5, 60), seconds, 25),
   delay: input("One-way delay of the network", steps(0.3, 0.005), (value) => `${Math.round(1000 * value)} ms`, 0),
-  text: input("Length of a message", scale(20, 4000, 40), (value) => `${whole(value)} bytes`, 120),
+  text: input("Length of a message", scale(20, 4000), (value) => `${whole(value)} bytes`, 120),
 };
 export const LINKS = { plain: "HTTP/1.1 in the clear", tls: "HTTP/1.1 with TLS", h2: "HTTP/2 with TLS" };
+const crowd = { users: 10_000, room: 10_000, delay: 0.03 };
 
 /** The examples of the page, which has their names and scenes: what differs from the usual inputs. */
-const crowd = { users: 10_000, room: 10_000, delay: 0.03 };
 export const PRESETS = {
   text: { users: 10, messages: 2, delay: 0.025, deployment: "pusher-and-serverless" },
   helpdesk: { users: 100, room: 2, messages: 1, idle: 0.95, late: 3, delay: 0.025, poll: 2.5 },
@@ -56,7 +58,7 @@ export function addressOf(inputs, preset) {
   return new URLSearchParams([...(preset ? [["preset", preset]] : []), ...changed]).toString();
 }
 
-/** Return { preset, inputs } of an address; what is unknown, no number, or out of range is left as usual. */
+/** Return { preset, inputs } of an address; what is unknown or no number is left as usual, and a number beyond the scale is its end. */
 export function inputsOf(address, choices) {
   const query = new URLSearchParams(address);
   const preset = Object.hasOwn(PRESETS, query.get("preset")) ? query.get("preset") : "";

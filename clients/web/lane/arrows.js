@@ -1,4 +1,4 @@
-// What crossed the wire, in the words of a sequence diagram: a request, an empty response, or new events.
+// What crossed the wire, in the words of a sequence diagram: a request, a response, a frame, or the end.
 
 const EVENTS = { message: "new message", typing: "typing notice", presence: "presence", receipt: "read receipt" };
 const REQUESTS = {
@@ -20,22 +20,20 @@ const RESPONSES = { open: { words: "connection open", waits: "connection" }, ack
 
 /** Return the arrow of a request, a response or a frame; undefined for what needs none.
  * direction: "up" to the server, "down" from it; "connect" to a push service, "pushed" from it.
- * kind: request, empty, events or ended.
- * waits: who waits from now on: "server", "browser", "connection" (while one is open), "nobody"; undefined: as before.
- */
+ * about: a request's path or a command's type; data: what came down. kind: plain, empty, events or ended.
+ * waits: who waits from now on: "server", "browser", "connection" (an open one), "nobody"; undefined: as before. */
 export function arrowOf(direction, about, data) {
-  const request = about.split("?")[0].split("/").pop();
+  const request = direction === "connect" ? "socket" : about.split("?")[0].split("/").pop();
   const isPoll = request === "events";
-  if (direction === "connect") return { direction, words: REQUESTS.socket, kind: "request" };
-  if (direction === "up")
-    return { direction, words: REQUESTS[request] ?? request, kind: "request", waits: isPoll ? "server" : undefined };
+  if (direction === "connect" || direction === "up")
+    return { direction, words: REQUESTS[request] ?? request, kind: "plain", waits: isPoll ? "server" : undefined };
   if (FAILURES[data.type])
     return { direction, words: FAILURES[data.type], kind: "ended", waits: isPoll ? "nobody" : undefined };
   if (data.type === "closed")
     return { direction, words: "connection lost", kind: "ended", waits: "nobody", isEnd: true };
   if (data.type === "page") return { direction, ...pageArrow(data, isPoll), waits: isPoll ? "browser" : undefined };
-  if (data.type === "ack" && request === "send") return { direction, words: "stored", kind: "request" };
-  return RESPONSES[data.type] && { direction, kind: "request", ...RESPONSES[data.type] };
+  if (data.type === "ack" && request === "send") return { direction, words: "stored", kind: "plain" };
+  return RESPONSES[data.type] && { direction, kind: "plain", ...RESPONSES[data.type] };
 }
 
 function pageArrow({ events }, isPoll) {
