@@ -45,7 +45,7 @@ def main(
     planned = list(trials(repeats, only, size))
     if not planned:
         raise typer.BadParameter(f"--only: no outage has {only!r} in its name: {', '.join(map(str, OUTAGES))}")
-    if only and out == REFERENCE:
+    if only and out.resolve() == REFERENCE:
         raise typer.BadParameter("--only would replace the whole record of the reference: name another folder by --out")
     stamina.instrumentation.set_on_retry_hooks([])  # each attempt to reconnect would be a line of its own
     record: dict[str, Any] = {
