@@ -1,12 +1,11 @@
 """The demo's page while it is busy: how long a frame takes, whether memory grows, and how soon the first message shows.
 
 Teaches that a page which shows everything must forget most of it. A frame's work runs from its first animation callback
-to the first task after it was painted. Every lane is a page of its own, so each is measured by itself.
+to the first task after it was painted; frames in which nothing has changed do not count, since there are more of them.
+Every lane is a page of its own, so each is measured by itself.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from statistics import median
 from time import monotonic, sleep
 
@@ -25,9 +24,14 @@ SETTLED_SHARE = 0.1  # of the time, at the beginning, while the heap still grows
 PRECISE = ("--enable-precise-memory-info", "--js-flags=--expose-gc")
 WATCH_FRAMES = """() => {
     const after = new MessageChannel();
-    let beganMs;
+    const everything = { subtree: true, childList: true, attributes: true, characterData: true };
+    let beganMs, hasChanged;
     window.frameWork = [];
-    after.port1.onmessage = () => window.frameWork.push(performance.now() - beganMs);
+    new MutationObserver(() => { hasChanged = true; }).observe(document, everything);
+    after.port1.onmessage = () => {
+        if (hasChanged) window.frameWork.push(performance.now() - beganMs);
+        hasChanged = false;
+    };
     const next = () => requestAnimationFrame(() => {
         beganMs = performance.now();
         after.port2.postMessage(0);
@@ -41,7 +45,8 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
     """Open the demo, let it write messages at the rate and for the time in `sizes`, and measure the frames."""
     with unpinned(), chromium(PRECISE) as browser:
         began_s = monotonic()
-        with started(["servers.demo", "--port", "0"]) as demo, opened(browser.new_page(), demo.address) as page:
+        with started(["servers.demo", "--port", "0"]) as demo, browser.new_page() as page:
+            open_demo(page, demo.address)
             first_s = monotonic() - began_s
             work_ms, growth = busy(page, sizes)
     note = f"{sizes.page_rate} messages a second for {sizes.page_s:g} s"
@@ -52,31 +57,28 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
     ]
 
 
-@contextmanager
-def opened(page: Page, address: str) -> Iterator[Page]:
+def open_demo(page: Page, address: str) -> None:
     """Open the page, write a message, and wait until a lane shows its delay."""
     page.goto(address)
     page.wait_for_selector("#text:enabled")
     page.fill("#text", "first")
     page.press("#text", "Enter")
     page.locator("#raw_websocket [data-figure=median]", has_text=re.compile("[0-9] m?s")).wait_for()
-    yield page
-    page.close()
 
 
 def busy(page: Page, sizes: BenchSizes) -> tuple[list[float], list[float]]:
-    """Return each page's median frame work in ms after a tenth of the time, and its heap at the end over that then."""
-    for frame in page.frames:
-        frame.evaluate(WATCH_FRAMES)
+    """Return of each page, once it has settled: its median frame work in ms, and by which factor its heap has grown."""
     page.locator("#rate").fill(str(sizes.page_rate))
     sleep(sizes.page_s * SETTLED_SHARE)
     settled = [heap_bytes(frame) for frame in page.frames]
+    for frame in page.frames:
+        frame.evaluate(WATCH_FRAMES)
     sleep(sizes.page_s * (1 - SETTLED_SHARE))
-    work_ms = [median(frame.evaluate("window.frameWork")) for frame in page.frames]
+    work_ms = [median(frame.evaluate("window.frameWork.splice(0)")) for frame in page.frames]
     growth = [heap_bytes(frame) / before for frame, before in zip(page.frames, settled, strict=True)]
     return work_ms, growth
 
 
 def heap_bytes(frame: Frame) -> float:
-    """Empty the record of a frame's work, and return the bytes of live objects on the heap of its page."""
-    return float(frame.evaluate("() => { window.frameWork = []; gc(); return performance.memory.usedJSHeapSize; }"))
+    """Return the bytes of live objects on the heap of a frame's page."""
+    return float(frame.evaluate("() => { gc(); return performance.memory.usedJSHeapSize; }"))
