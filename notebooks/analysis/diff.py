@@ -17,12 +17,13 @@ from rich.console import Group
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, by_repeat, is_uncounted
 from notebooks.analysis.quantiles import resolution_ms
-from notebooks.analysis.runs import BrokenRun, NothingValid, Run, load, loads
+from notebooks.analysis.runs import NothingValid, Run, load, loads
 from results.terminal import FittedTable, TableRow, columns_of, note
 
 P50, P95 = "p50, ms", "p95, ms"
 PRICES = {"requests each": REQUESTS, "bytes each": BYTES, "CPU each, us": CPU}
-Load = tuple[str, str, str]
+Key = tuple[str, str, str]
+"""Scenario, point and transport of a load."""
 HOW_TO_READ = (
     "More than chance: no repeat of one run lies within the range of the other, and a latency differs by more than the "
     "load generator's own error: up to {p50_ms:.1f} ms at p50, and {p95_ms:.1f} ms (as at p99) at p95. With one repeat "
@@ -43,13 +44,13 @@ class Figure(NamedTuple):
         return repeats > 1 and max(self.values) < min(other.values) and difference > max(self.error, other.error)
 
 
-Figures = Mapping[tuple[Load, str], Figure]
+Figures = Mapping[tuple[Key, str], Figure]
 
 
 class Change(NamedTuple):
     """One figure of one load in both runs."""
 
-    load: Load
+    key: Key
     name: str
     first: Figure
     second: Figure
@@ -92,19 +93,19 @@ class Side(NamedTuple):
     folder: Path
     figures: Figures
 
-    def rankings(self, other: "Side") -> set[Ranking]:
-        """Return which transport is below which, by the figures that the other run has too."""
+    def rankings(self, shared_with: "Side") -> set[Ranking]:
+        """Return which transport is below which, by the figures that the other run has, too."""
         found = set()
-        for low, high in permutations(self.figures.keys() & other.figures.keys(), 2):
+        for low, high in permutations(self.figures.keys() & shared_with.figures.keys(), 2):
             (scenario, point, lower), figure = low
-            (*load, higher), other_figure = high
-            is_pair = (scenario, point, figure) == (*load, other_figure)
+            (*other, higher), other_figure = high
+            is_pair = (scenario, point, figure) == (*other, other_figure)
             if is_pair and self.figures[low].is_below(self.figures[high]):
                 found.add(Ranking(scenario, point, figure, lower, higher))
         return found
 
 
-def side(folder: Path) -> Side:
+def read_side(folder: Path) -> Side:
     """Read a run; raises BrokenRun."""
     return Side(folder, _figures(folder))
 
@@ -115,7 +116,7 @@ def changes(first: Side, second: Side) -> list[Change]:
     return [Change(*key, first.figures[key], second.figures[key]) for key in first.figures if key in both]
 
 
-def on_rankings(first: Side, second: Side) -> list[str]:
+def ranking_sentences(first: Side, second: Side) -> list[str]:
     """Return in sentences which rankings of the first run the second one has."""
     claimed, again = first.rankings(second), second.rankings(first)
     contradicted = sorted(ranking for ranking in claimed if ranking.reversed in again)
@@ -128,11 +129,11 @@ def on_rankings(first: Side, second: Side) -> list[str]:
     ]
 
 
-def on_verdicts(first: Path, second: Path) -> list[str]:
+def verdict_sentences(first: Side, second: Side) -> list[str]:
     """Return in sentences how many verdicts of the ledger are the same on both runs, and which are not."""
     try:
-        pairs = list(zip(ledger.ledger(first), ledger.ledger(second), strict=True))
-    except BrokenRun as error:
+        pairs = list(zip(ledger.ledger(first.folder), ledger.ledger(second.folder), strict=True))
+    except ValueError as error:  # a run may lack what a claim is measured by
         return [f"The verdicts are not compared: {error}."]
     differ = [(before, after) for before, after in pairs if before.finding.verdict != after.finding.verdict]
     return [
@@ -143,14 +144,14 @@ def on_verdicts(first: Path, second: Path) -> list[str]:
 
 def diff(first: Path, second: Path) -> Group:
     """Return both runs side by side, how many changes are more than chance, and where both agree; raises BrokenRun."""
-    before, after = side(first), side(second)
+    before, after = read_side(first), read_side(second)
     found = changes(before, after)
-    only = sorted({load for load, _ in before.figures} ^ {load for load, _ in after.figures})
+    only = sorted({key for key, _ in before.figures} ^ {key for key, _ in after.figures})
     p50_ms, p95_ms = (_largest_error(found, name) for name in (P50, P95))
     notes = [HOW_TO_READ.format(p50_ms=p50_ms, p95_ms=p95_ms)] if found else []
     notes += [f"Only in one of the runs: {'; '.join(map(_name, only))}."] if only else []
     notes += [f"Changes by more than chance: {sum(change.is_claimed for change in found)}."]
-    notes += [*on_rankings(before, after), *on_verdicts(first, second)]
+    notes += [*ranking_sentences(before, after), *verdict_sentences(before, after)]
     return Group(FittedTable(columns_of("diff"), list(map(_row, found))), *map(note, notes))
 
 
@@ -161,17 +162,17 @@ def _largest_error(found: Sequence[Change], name: str) -> float:
 def _row(change: Change) -> TableRow:
     before, after = (f"{median(figure.values):,.3g}" for figure in (change.first, change.second))
     claimed = "yes" if change.is_claimed else "no"
-    cells = (_name(change.load), change.name, before, after, change.percent, claimed)
+    cells = (_name(change.key), change.name, before, after, change.percent, claimed)
     return TableRow(cells, style="bold" if change.is_claimed else "")
 
 
-def _name(load: Sequence[str]) -> str:
-    return ", ".join(filter(None, load))
+def _name(key: Sequence[str]) -> str:
+    return ", ".join(filter(None, key))
 
 
 def _figures(folder: Path) -> Figures:
     """Return the figures of each load, with a value for each repeat that is not void; raises BrokenRun."""
-    found: dict[tuple[Load, str], Figure] = {}
+    found: dict[tuple[Key, str], Figure] = {}
     for scenario, point in loads(folder):
         with suppress(NothingValid):
             run = load(folder, scenario, point)

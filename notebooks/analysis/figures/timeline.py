@@ -23,7 +23,7 @@ LANE_IN = 0.52
 NAMES_IN = 1.62
 FOOTER_IN = 0.65
 SPAN_S = 45.0
-CONNECTION_AT, CONNECTION_HIGH = 0.36, 0.34
+CONNECTION_AT, CONNECTION_HEIGHT = 0.36, 0.34
 SEEN_AT = 0.74
 HELD_TINT, ELSEWHERE_TINT = 0.45, 0.25
 INSTANT_S = 0.12  # a shorter time would not be visible as a bar
@@ -70,6 +70,7 @@ def _frame(axes: Axes, lanes: int) -> None:
 
 
 def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
+    """Draw one lane: connections or requests, starts of instances, failed attempts to connect, messages, a remark."""
     transport = transports.find(lane[0])
     spans = hosted.timeline_of(*lane)
     shown_as_bar = "connection" if transport.reads is Reads.ONCE else "request"
@@ -79,28 +80,31 @@ def _lane(axes: Axes, row: int, hosted: Hosted, lane: Lane) -> None:
     for span in spans[spans["phase"].isin(may_be_cold)].to_dict("records"):
         took_s = span["ended_s"] - span["started_s"]
         if hosted.is_cold(*lane, took_s):
-            axes.barh(row + CONNECTION_AT, took_s, CONNECTION_HIGH, span["started_s"], color=INK, zorder=4)
-        if not span["succeeded"]:
-            _cross(axes, row, span["ended_s"])
+            axes.barh(row + CONNECTION_AT, took_s, CONNECTION_HEIGHT, span["started_s"], color=INK, zorder=4)
+    for ended_s in spans[(spans["phase"] == "opening") & ~spans["succeeded"]]["ended_s"]:
+        _cross(axes, row, ended_s)
     _messages(axes, row, spans[spans["phase"] == "message"], transport.colour)
-    text, at = "", CONNECTION_AT
     if not spans["succeeded"].any():
-        text, at = "refused, until given up", SEEN_AT
+        _remark(axes, row + SEEN_AT, "refused, until given up", transport.colour)
     elif transport.needs_push_service:
         text = "held by the push service" if is_narrow() else "held by the push service: no function waits"
-    style: dict[str, Any] = {"color": transport.colour, "size": 7.5, "ha": "center", "va": "center", "zorder": 5}
-    axes.text(SPAN_S / (2 if is_narrow() else 3), row + at, text, **style)
+        _remark(axes, row + CONNECTION_AT, text, transport.colour)
+
+
+def _remark(axes: Axes, at: float, text: str, colour: str) -> None:
+    middle_s = SPAN_S / (2 if is_narrow() else 3)
+    axes.text(middle_s, at, text, color=colour, size=7.5, ha="center", va="center", zorder=5)
 
 
 def _bar(axes: Axes, row: int, span: dict[Any, Any], transport: Transport) -> None:
-    """Draw a long span as a bar, a short one as a stroke, and a cross where the host ended it."""
+    """Draw a stroke where a span begins, a bar if it is long, and a cross where the host ended it."""
     at = row + CONNECTION_AT
     begun_s = span["started_s"]
     took_s = span["ended_s"] - begun_s
     if took_s >= INSTANT_S or span["phase"] == "connection":
         colour = tint(transport.colour, ELSEWHERE_TINT if transport.needs_push_service else HELD_TINT)
-        axes.barh(at, took_s, CONNECTION_HIGH, begun_s, color=colour, linewidth=0, zorder=2)
-    ends = [at - CONNECTION_HIGH / 2, at + CONNECTION_HIGH / 2]
+        axes.barh(at, took_s, CONNECTION_HEIGHT, begun_s, color=colour, linewidth=0, zorder=2)
+    ends = [at - CONNECTION_HEIGHT / 2, at + CONNECTION_HEIGHT / 2]
     axes.plot([begun_s, begun_s], ends, color=transport.colour, linewidth=1, zorder=3)
     if not span["succeeded"]:
         _cross(axes, row, span["ended_s"])
