@@ -30,11 +30,16 @@ UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 OPENED = (True, -1.0, UPGRADE), (False, -0.9, UPGRADED), (True, -0.8, frame(JOIN, mask=True))
 
 
-def recorded(folder: Path, slug: str, *parts: tuple[bool, float, bytes], connections: bool = False) -> Capture:
-    """Write a capture, as the load tests do, and read it; connections: whether each part has one of its own."""
+def recorded(folder: Path, slug: str, *parts: tuple[bool, float, bytes], one_connection_each: bool = False) -> Capture:
+    """Write a capture, as the load tests do, and read it."""
     pieces = []
     for number, (up, at_s, data) in enumerate(parts):
-        piece = {"connection": number if connections else 0, "up": up, "at_s": at_s, "data": str(data, "latin-1")}
+        piece = {
+            "connection": number if one_connection_each else 0,
+            "up": up,
+            "at_s": at_s,
+            "data": str(data, "latin-1"),
+        }
         pieces.append({"link": "clients to API", **piece})
     path = folder / CAPTURES_FILE
     path.write_text(json.dumps({"transports": {slug: pieces}}), encoding="utf-8")
@@ -68,8 +73,9 @@ def test_frames_are_unmasked_and_every_part_of_them_is_counted(tmp_path: Path) -
     assert [label(each) for each in messages[:4]] == ["keep this line open", "101, line open", "join", "send message"]
     assert [part.name for part in messages[3].parts] == ["frame header", "masking key", "payload"]
     assert messages[3].content == command
-    assert [len(part.data) for part in messages[4].parts] == [4, 2 * len(PAGE)]
-    assert [len(part.data) for part in messages[6].parts] == [10, 800 * len(PAGE)]
+    # RFC 6455, section 5.2: a length beyond 125 takes 2 further bytes of the header, one beyond 65,535 takes 8
+    assert [len(part.data) for part in messages[4].parts] == [2 + 2, 2 * len(PAGE)]
+    assert [len(part.data) for part in messages[6].parts] == [2 + 8, 800 * len(PAGE)]
 
 
 def test_a_pushed_message_needs_no_request(tmp_path: Path) -> None:
@@ -93,5 +99,5 @@ def test_a_streaming_response_is_labelled_event_by_event(tmp_path: Path) -> None
 def test_a_users_connections_are_found_by_connection_and_token(tmp_path: Path) -> None:
     send = b"POST /rooms/room-0/send HTTP/1.1\r\nAuthorization: Bearer t1\r\nContent-Length: 0\r\n\r\n"
     parts = [(True, 0.0, each) for each in (POLL, send, send.replace(b"t1", b"t2"))]
-    own = connections_of(1, wire_messages(recorded(tmp_path, "long_polling", *parts, connections=True)))
+    own = connections_of(1, wire_messages(recorded(tmp_path, "long_polling", *parts, one_connection_each=True)))
     assert {connection.number for connection in own} == {0, 1}
