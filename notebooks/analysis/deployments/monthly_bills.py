@@ -18,10 +18,10 @@ class FreeEnd:
 
 
 def free_end(bill: BillByUsers, most: int) -> FreeEnd:
-    """Return where a deployment's free tier ends; its limit is empty if that is beyond `most`."""
+    """Return where a deployment's free tier ends; its limit is empty if that is beyond `most`, or none is exceeded."""
     users = last_free(bill, most)
-    exceeded = bill(users + 1).exceeded if users < most else ()
-    meter = exceeded[0].rpartition(": ")[2] if exceeded else ""
+    items = bill(users + 1).items if users < most else ()
+    meter = next((item.exceeded for item in items if item.usd and item.exceeded), "")
     return FreeEnd(users, LIMITS.get(meter, meter))
 
 
