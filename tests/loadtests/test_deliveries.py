@@ -10,14 +10,22 @@ from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session
 from servers.core.wire import Kind
 from tests.support.loadtest_rows import BOTH, BOTH_STAY, made, noted, received, seen, sent
 
+PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
+
+
+def presence(seq: int, sender: int, at_ms: int) -> LogEntry:
+    return seen(seq, Kind.PRESENCE, sender, at_ms)
+
+
+def presence_action(seq: int, at_s: float = 105.0) -> Sent:
+    """Return a join or leave of user 1. A negative seq is minus the last one that they knew, as in `Sent`."""
+    return sent(seq, at_s)._replace(sender=1, kind=PRESENCE)
+
 
 def test_duplicates_and_disorder_on_one_connection_are_counted() -> None:
     detector = DuplicateDetector()
     assert detector.add([1, 2, 4]) == (0, 0)
     assert detector.add([4, 3, 5]) == (1, 1)
-
-
-PRESENCE, TYPING = KINDS.index(Kind.PRESENCE), KINDS.index(Kind.TYPING)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +60,6 @@ def test_an_event_of_an_earlier_stay_is_neither_due_nor_a_duplicate_in_a_later_o
     assert (result.expected, result.delivered, result.duplicates) == (1, 1, 0)
 
 
-def presence(seq: int, sender: int, at_ms: int) -> LogEntry:
-    return seen(seq, Kind.PRESENCE, sender, at_ms)
-
-
 @pytest.mark.parametrize(
     ("log", "until_ms"),
     [
@@ -73,7 +77,7 @@ def test_an_event_is_true_until_it_expires_or_is_replaced(log: list[LogEntry], u
 
 @pytest.mark.parametrize(("stopped_at_ms", "true"), [(105_400, 0), (105_600, 2)])
 def test_a_notice_that_was_replaced_before_it_came_is_not_still_true(stopped_at_ms: int, true: int) -> None:
-    actions = Sent(0, 1, 0, 0, 104.0, 104.0, 104.1), Sent(0, 2, 0, TYPING, 105.0, 105.0, 105.1)
+    actions = sent(1, 104.0), sent(2)._replace(kind=TYPING)
     log = seen(1), seen(2, Kind.TYPING), seen(3, Kind.TYPING, at_ms=stopped_at_ms)
     found = made(noted(BOTH_STAY, *actions, *log, *(received(seq, user) for seq in (1, 2, 3) for user in (0, 1))))
     typing = next(row for row in found.kinds if row.kind == Kind.TYPING)
@@ -83,7 +87,7 @@ def test_a_notice_that_was_replaced_before_it_came_is_not_still_true(stopped_at_
 
 def test_a_return_is_matched_with_the_presence_event_that_the_others_saw() -> None:
     stays = [Session(0, 0, 0, start=1), Session(0, 1, 0, start=1, end=2), Session(0, 1, 1, start=3)]
-    actions = Sent(0, 2, 1, PRESENCE, 102.0, 102.0, 102.1), Sent(0, -3, 1, PRESENCE, 104.0, 104.0, 104.1)
+    actions = presence_action(2, 102.0), presence_action(-3, 104.0)
     came = received(2, 0), received(3, 0), received(2, 1)
     rows = made(noted(stays, *actions, presence(2, 1, 2), presence(3, 1, 3), *came)).kinds
     coming = next(row for row in rows if row.kind == Kind.PRESENCE)
@@ -93,7 +97,7 @@ def test_a_return_is_matched_with_the_presence_event_that_the_others_saw() -> No
 def test_events_that_a_user_had_not_read_when_leaving_are_counted_as_missed() -> None:
     stays = [Session(0, 0, 0, start=0), Session(0, 1, 0, start=0, end=1), Session(0, 1, 1, start=4, end=4)]
     messages = [row for seq in (1, 2, 5) for row in (sent(seq), seen(seq))]
-    leave_join_leave = [sent(seq)._replace(sender=1, kind=PRESENCE) for seq in (3, -4, 6)]
+    leave_join_leave = map(presence_action, (3, -4, 6))
     log = [presence(seq, 1, 105_000) for seq in (3, 4, 6)]
     came = [received(1, 1), *(received(seq, 0) for seq in range(1, 7))]
     result = made(noted(stays, *messages, *leave_join_leave, *log, *came))
@@ -105,6 +109,14 @@ def test_events_that_a_user_had_not_read_when_leaving_are_counted_as_missed() ->
 def test_joins_and_leaves_get_the_seq_of_the_presence_event_that_the_others_saw() -> None:
     """A leave gets the first event after its user's cursor, a join the last one up to the head of its snapshot."""
     log = [presence(seq, 1, 105_000) for seq in (2, 7, 8, 9, 12, 15)]
-    seqs = {"leave": -5, "join": -10, "leave again": -10, "join unseen": -12, "leave unseen": -12, "join still": -12}
-    actions = [Sent(0, seq, 1, PRESENCE, 102.0, 102.0, 102.1) for seq in (*seqs.values(), 15)]
-    assert [row.seq for row in resolved(noted([], *actions, *log))] == [7, 9, 12, 0, 0, 0, 15]
+    expected = {
+        "a leave": (-5, 7),
+        "a join": (-10, 9),
+        "the leave after it": (-10, 12),
+        "a join that nobody saw": (-12, 0),
+        "a leave that nobody saw": (-12, 0),
+        "another join that nobody saw": (-12, 0),
+        "a leave whose seq is known": (15, 15),
+    }
+    actions = [presence_action(seq) for seq, _ in expected.values()]
+    assert [row.seq for row in resolved(noted([], *actions, *log))] == [seq for _, seq in expected.values()]
