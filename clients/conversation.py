@@ -17,6 +17,7 @@ from typing import Self, TypeGuard, TypeVar
 import stamina
 
 from clients.backoff import Backoff
+from clients.cancellation import cancel
 from clients.connection import HEARTBEATS_PER_LEASE, ChatConnection
 from clients.errors import ClientError, ConnectionLost, Refused
 from clients.http_session import HttpSession, Options
@@ -82,8 +83,7 @@ class ChatSession:
     async def close(self) -> None:
         """Leave the room, which also frees the name, and close every connection; waits, at most about LEAVE_S."""
         if self._receiving is not None:
-            self._receiving.cancel()
-            await asyncio.gather(self._receiving, return_exceptions=True)
+            await cancel(self._receiving)
         with suppress(ClientError, TimeoutError):  # a lease that cannot be released expires
             async with asyncio.timeout(LEAVE_S):
                 await self._connection.leave()

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from clients.backoff import Backoff
+from clients.cancellation import cancel
 from clients.chat_socket import close_websocket
 from clients.errors import ConnectionLost, Refused
 from clients.http_session import HttpSession
@@ -132,7 +133,7 @@ class PusherSubscription:
         """Close the socket, or stop trying to open one."""
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
-            attempt.cancel()
+            await cancel(attempt)
             (result,) = await asyncio.gather(attempt, return_exceptions=True)
             if isinstance(result, PusherSocket):
                 await result.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from unittest.mock import AsyncMock, Mock, call, patch
 
 import httpx
@@ -161,6 +162,20 @@ async def test_a_failed_or_silent_goodbye_does_not_block_leaving(connection: Moc
     connection.leave.side_effect = effect
     async with asyncio.timeout(DEADLINE_S), new_session(connection):
         pass
+    connection.leave.assert_awaited_once()
+
+
+@patch("clients.cancellation.REPEATED_S", 0.01)
+async def test_a_session_ends_though_a_timeout_has_swallowed_the_cancellation(connection: Mock) -> None:
+    async def receive(inbox: Inbox) -> Page:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        connection.receive = Mock(side_effect=lambda _: asyncio.Event().wait())
+        raise ConnectionLost("the request timed out")
+
+    connection.receive = receive
+    async with asyncio.timeout(DEADLINE_S), new_session(connection):
+        await run_other_tasks()
     connection.leave.assert_awaited_once()
 
 
