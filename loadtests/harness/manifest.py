@@ -24,22 +24,20 @@ from servers.addresses import without_passwords
 from servers.transports import LOCAL_STAND_IN, RENTED, Transport
 
 ROOT = Path(__file__).parents[2]
-MEASURED = ("servers", "clients", "loadtests")  # whose code a figure depends on
+LOAD_USERS_SHARE = ("backoff.py", "errors.py", "inbox.py", "pusher_frames.py")
+MEASURED = ("servers", *(f"clients/{name}" for name in LOAD_USERS_SHARE), "loadtests")
+"""Whose code a figure depends on. Of the chat clients, load users have only these modules; the others never run."""
 SUFFIXES = ("py", "toml", "sql", "lua", "conf", "mjs")
 NOT_MEASURED = (
     "servers/demo",
     "servers/shortest",
-    "clients/__main__.py",
-    "clients/terminal.py",
-    "clients/terminal_chat.py",
-    "clients/terminal_screens.py",
-    "clients/web",
     "loadtests/__main__.py",
     "loadtests/choices.py",
     "loadtests/experiments/bench",
+    "loadtests/harness/manifest.py",
     "loadtests/reports",
 )
-"""What of it does not run while measuring: demo, browser, shortest chats, command lines, benchmarks and reports."""
+"""What of it does not run while measuring: demo, shortest chats, command lines, benchmarks, manifests and reports."""
 PACKAGES = (
     "starlette",
     "sse-starlette",
@@ -103,15 +101,20 @@ def commit() -> str:
 
 
 def measured_code(root: Path = ROOT) -> dict[str, str]:
-    """Return a digest for each folder of the code, SQL and tables that run while measuring, committed or not."""
-    left_out = {root / name for name in NOT_MEASURED}
+    """Return a digest for each of MEASURED: of the code, SQL and tables that run while measuring, committed or not."""
     digests = {}
-    for folder in MEASURED:
-        found = (file for suffix in SUFFIXES for file in (root / folder).rglob(f"*.{suffix}"))
-        files = sorted(file for file in found if left_out.isdisjoint({file, *file.parents}))
-        parts = (f"{file.relative_to(root)}\n".encode() + file.read_bytes() for file in files)
-        digests[folder] = sha256(b"".join(parts)).hexdigest()
+    for name in MEASURED:
+        parts = (f"{file.relative_to(root)}\n".encode() + file.read_bytes() for file in measured_files(root, name))
+        digests[name] = sha256(b"".join(parts)).hexdigest()
     return digests
+
+
+def measured_files(root: Path, name: str) -> list[Path]:
+    """Return the files that one of MEASURED stands for."""
+    left_out = {root / left for left in NOT_MEASURED}
+    below = (file for suffix in SUFFIXES for file in (root / name).rglob(f"*.{suffix}"))
+    files = sorted(file for file in {root / name, *below} if file.is_file())
+    return [file for file in files if left_out.isdisjoint({file, *file.parents})]
 
 
 def versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:

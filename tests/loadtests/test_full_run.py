@@ -1,6 +1,7 @@
 """The scenarios, and the full run: its order, duration and repeats, where it stops, and how it is resumed."""
 
 import gzip
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.accounts.verdict import WORK
 from loadtests.choices import choose_scenarios
 from loadtests.harness.children import NotMeasured, Overloaded
-from loadtests.harness.manifest import NOT_MEASURED, ROOT, measured_code
+from loadtests.harness.manifest import MEASURED, NOT_MEASURED, ROOT, measured_code, measured_files
 from loadtests.plan.workload import H2, HOLD_S
 from loadtests.reports import run_folder, tables
 from loadtests.reports.run_folder import RunFolder
@@ -26,6 +27,7 @@ from tests.support.loadtest_run import cells_below, manifest_below, measure_by
 STEPS = Scenario("steps", "How many?", tuple(replace(PAIR, point=name) for name in "abc"), up_to_limit=True)
 TALK = Scenario("talk", "How fast?", (PAIR,), repeats=2)
 FULL_RUN_S = 2 * 3600.0 / 5  # for each transport
+CLIENT_IMPORT = re.compile(r"^\s*(?:from|import) clients\.(\w+)", re.MULTILINE)
 DELIVERIES_PER_S_MAX = 1000
 """As many as one generator process receives on every transport."""
 
@@ -248,12 +250,13 @@ def test_a_run_is_not_resumed_by_other_code_or_on_another_machine(tmp_path: Path
         ("servers/core/chat.py", True),
         ("servers/core/stores/postgres.sql", True),
         ("servers/demo/lane.py", False),
-        ("clients/terminal.py", False),
+        ("clients/inbox.py", True),
+        ("clients/conversation.py", False),
         ("clients/web/node_modules/package/index.mjs", False),
         ("loadtests/reports/report.py", False),
     ],
 )
-def test_the_digest_of_the_measured_code_leaves_out_demo_reports_and_command_lines(
+def test_the_digest_of_the_measured_code_leaves_out_what_does_not_run_while_measuring(
     tmp_path: Path, file: str, counts: bool
 ) -> None:
     (tmp_path / file).parent.mkdir(parents=True)
@@ -263,8 +266,15 @@ def test_the_digest_of_the_measured_code_leaves_out_demo_reports_and_command_lin
     assert (measured_code(tmp_path) != before) == counts
 
 
-def test_what_the_digest_leaves_out_exists() -> None:
-    assert [name for name in NOT_MEASURED if not (ROOT / name).exists()] == []
+def test_what_the_digest_names_exists() -> None:
+    assert [name for name in (*MEASURED, *NOT_MEASURED) if not (ROOT / name).exists()] == []
+
+
+def test_measured_code_imports_no_module_of_the_chat_clients_that_the_digest_leaves_out() -> None:
+    files = [file for name in MEASURED for file in measured_files(ROOT, name) if file.suffix == ".py"]
+    imported = {found for file in files for found in CLIENT_IMPORT.findall(file.read_text(encoding="utf-8"))}
+    assert {f"clients/{module}.py" for module in imported} <= set(MEASURED)
+    assert "inbox" in imported
 
 
 def test_a_full_run_keeps_every_quantile_and_a_seeded_sample(tmp_path: Path) -> None:
