@@ -65,7 +65,7 @@ class SetHost(Command, frozen=True, tag="set_host"):
 
 
 class ResetCounts(Command, frozen=True, tag="reset_counts"):
-    """Let a window's counters begin at zero."""
+    """Let a window's counters begin at zero; a serverless host's bill and a push service's plan go on."""
 
     window: str
 
@@ -116,7 +116,10 @@ AnyResponse = OpenedWindow | LaneAddresses | Done
 
 
 class LaneState(Struct, frozen=True):
-    """Whether a lane is shown, whether its server is up, and what it has cost since the window began to count."""
+    """Whether a lane is shown, whether its server is up, and what it has cost.
+
+    counts: since the window began to count. bill: since the lane's serverless host began, as it meters all windows.
+    """
 
     is_on: bool
     is_up: bool
