@@ -19,7 +19,7 @@ from servers.demo.lane import Lane
 from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
 from servers.demo.window import Window
 from servers.deploy.child_process import ChildFailed
-from servers.deploy.engines import program, redis_server
+from servers.deploy.engines import NotStarted, missing, redis_server
 from servers.deploy.serverless import profiles
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class DemoController:
             key = secrets.token_hex(8)
             self._windows[key] = Window(name)
         window = self._windows[key]
+        window.renew()
         window.set_network(delay_s=0.0, is_cut=False)
         lanes = [await _connected(window, lane) for lane in self._lanes_on()]
         additions = {slug: lane.label for slug, lane in self._lanes.items() if lane.transport.is_addition}
@@ -148,10 +149,12 @@ class DemoController:
             if profile == self._profile:
                 return
             if not self._stores:
-                self._stores = self._in_redis()
+                self._stores = await asyncio.to_thread(self._in_redis)
             moves = (lane.move(HOSTS.get(profile), self._stores[slug]) for slug, lane in self._lanes.items())
             outcomes = await asyncio.gather(*moves, return_exceptions=True)
             self._profile = profile  # also of a lane whose server did not start: a restart starts it there
+            # The crowd of a transport that the last host refused has ended.
+            await asyncio.gather(*(lane.start_crowd(self._people) for lane in self._lanes_on()))
             for outcome in outcomes:
                 if outcome:
                     raise outcome
@@ -183,11 +186,21 @@ class DemoController:
         return Snapshot(lanes, self._people, window.is_cut, self._profile, limit_s)
 
     def _in_redis(self) -> dict[str, str]:
-        """Start Redis, and return the URL of an empty database for each lane. Raises BadRequest without Redis."""
-        if not program("redis-server"):
-            raise BadRequest("Redis is missing, and functions share no memory; make setup says how to install it")
-        folder = self._engines.enter_context(TemporaryDirectory(prefix="demo-redis-"))  # for Redis alone
-        engine = self._engines.enter_context(redis_server(Path(folder)))
+        """Start Redis, and return the URL of an empty database for each lane. Raises BadRequest, in words for a page.
+
+        Redis ends with the thread that calls this: one of the event loop's pool lives as long as the loop.
+        """
+        lacking = ", ".join(f"{name} (Debian's package {package})" for name, package in missing("redis").items())
+        if lacking:
+            raise BadRequest(f"functions share no memory; to run Redis for them, this machine lacks {lacking}")
+        try:
+            with ExitStack() as starting:
+                folder = starting.enter_context(TemporaryDirectory(prefix="demo-redis-"))  # for Redis alone
+                engine = starting.enter_context(redis_server(Path(folder)))
+                self._engines = starting.pop_all()
+        except NotStarted as error:
+            log.warning("%s", error)
+            raise BadRequest("Redis did not start; the demo's terminal says why") from None
         return {slug: engine.fresh_url() for slug in self._lanes}
 
     async def _start(self) -> None:

@@ -22,17 +22,21 @@ class Window:
         self.delay_s = 0.0
         self.is_cut = False
         self.streams = 0
-        self.left_s = asyncio.get_running_loop().time() + OPENING_S
+        self.renew()
         self._relays: dict[str, list[Relay]] = {}
         self._running = AsyncExitStack()
         self._baseline: dict[str, Counts] = {}
+
+    def renew(self) -> None:
+        """Let a page have OPENING_S to open the window, or to return to it."""
+        self.left_s = asyncio.get_running_loop().time() + OPENING_S
 
     def counts(self, lane: Lane) -> Counts:
         """Return what a lane has cost since this window began to count."""
         return lane.counts - self._baseline.get(lane.transport.slug, Counts())
 
     def reset_counts(self, lanes: Iterable[Lane]) -> None:
-        """Begin to count at zero."""
+        """Begin to count at zero; what a serverless host has metered goes on from its own start."""
         self._baseline = {lane.transport.slug: lane.counts for lane in lanes}
 
     async def connect(self, lane: Lane) -> list[str]:
