@@ -6,6 +6,7 @@ The token of a log-in is stored for each server and name, so that a second windo
 import asyncio
 import io
 import os
+import re
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -28,23 +29,31 @@ from servers import transports
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 TransportOption = Annotated[str, typer.Option(help=f"One of {', '.join(row.slug for row in transports.TRANSPORTS)}.")]
-RoomOption = Annotated[str, typer.Option(help="Letters, digits, - and _.")]
 SERVER = "http://127.0.0.1:8000"
 STDIN = 0
 READ_BYTES = 4096
 
 
 def checked_server(address: str) -> str:
-    """Return an address that a chat server can have; raises typer.BadParameter for any other."""
+    """Return an address that a chat server can have, in its normal form; raises typer.BadParameter for any other."""
     try:
-        url = urlsplit(str(httpx.URL(address)))
+        normal = str(httpx.URL(address)).rstrip("/")
+        url = urlsplit(normal)
         if url.scheme in ("http", "https") and url.hostname and url.port != 0:
-            return address
+            return normal
     except (ValueError, httpx.InvalidURL):  # the port is not a number, or the host is not valid
         pass
     raise typer.BadParameter(f"expected something like {SERVER} or http://[::1]:8000, got {address!r}")
 
 
+def checked_room(room: str) -> str:
+    """Return a room that a chat server accepts; raises typer.BadParameter for any other."""
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", room):
+        raise typer.BadParameter(f"expected 1 to 64 letters, digits, - or _, got {room!r}")
+    return room
+
+
+RoomOption = Annotated[str, typer.Option(help="Letters, digits, - and _.", callback=checked_room)]
 ServerOption = Annotated[str, typer.Option(help="Where the chat server is.", callback=checked_server)]
 
 
@@ -75,7 +84,7 @@ def crowd(
     people: Annotated[int, typer.Option(min=1, max=len(NAMES), help="How many join.")] = 5,
     room: RoomOption = "lobby",
     server: ServerOption = SERVER,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two messages of one of them.")] = 8.0,
+    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two messages of one of them.")] = 8.0,
     attached: Annotated[bool, typer.Option(help="Leave when standard input closes (for a parent process).")] = False,
 ) -> None:
     """Have scripted users join a room and talk, until interrupted."""
@@ -140,14 +149,19 @@ def store_token(server: str, name: str, token: str) -> None:
 
 @contextmanager
 def errors_explained(transport: str, server: str, name: str = "") -> Iterator[None]:
-    """Print the first error of the block, also from within exception groups, and raise typer.Exit."""
+    """Print the first error of the block, also from within exception groups, and raise typer.Exit.
+
+    If whoever reads our output ends, as `head` does, the BrokenPipeError itself is raised: then typer exits quietly.
+    """
     first: BaseException | None = None
     try:
         yield
-    except* (ClientError, ValueError) as errors:
+    except* (ClientError, ValueError, BrokenPipeError) as errors:
         first = errors
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
+    if isinstance(first, BrokenPipeError):
+        raise first
     if first:
         typer.secho(explain(first, transport, server, name), fg="red", err=True)
         raise typer.Exit(1)

@@ -7,22 +7,25 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import typer
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 from typer.testing import CliRunner
 
-from clients.__main__ import app, explain, store_token, stored_token, token_file
+from clients.__main__ import app, checked_room, checked_server, explain, store_token, stored_token, token_file
 from clients.errors import ClientError, ConnectionLost, Refused
 from clients.terminal_chat import RENEW_S, TerminalChat, TypingNotices
 from clients.terminal_screens import PromptScreen
 from servers import transports
+from servers.core.errors import BadRequest
+from servers.core.validation import check_room
 from servers.core.wire import Kind
 from servers.deploy.child_process import started
 from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
@@ -97,7 +100,11 @@ def test_an_error_is_explained_with_what_to_do(error: ClientError, name: str, ad
     ("arguments", "advice"),
     [
         ("--transport telepathy", "expected one of short_polling"),
-        ("--server http://127.0.0.1:9", "python -m servers raw_websocket --port 9"),
+        *(
+            (f"--server '{address}'", "python -m servers raw_websocket --port 9")
+            for address in ("http://127.0.0.1:9", "http://127.0.0.1:9 ", "http://127.0.0.1:+9/")
+        ),
+        *((f"--room {room}", "expected 1 to 64 letters, digits, - or _") for room in ("''", "team/ops", "x" * 65)),
         *(
             (f"--server {address}", "expected something like http://127.0.0.1:8000")
             for address in ("localhost", "http://::1:8000", "http://localhost:x", "http://caf\udce9")
@@ -109,6 +116,28 @@ def test_a_chat_that_cannot_begin_states_why(arguments: str, advice: str) -> Non
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, command)
     assert result.exit_code in (1, 2)
     assert advice in result.output
+
+
+def test_a_crowd_writes_at_intervals_that_can_be_counted() -> None:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, "crowd --transport raw_websocket --every inf")
+    assert (result.exit_code, "than or equal to 3600" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("address", ["http://Host:8000/", "http://host:+8000 ", "http://host:8000"])
+def test_one_server_has_one_address_and_so_one_file_of_tokens(address: str) -> None:
+    assert checked_server(address) == "http://host:8000"
+
+
+@pytest.mark.parametrize("room", ["", "a", "A-b_9", "x" * 64, "x" * 65, "team/ops", "caf\u00e9", "\u0663", "a\n", " a"])
+def test_a_room_is_accepted_if_a_server_accepts_it(room: str) -> None:
+    def is_accepted(check: Callable[[str], object], refusal: type[Exception]) -> bool:
+        try:
+            check(room)
+        except refusal:
+            return False
+        return True
+
+    assert is_accepted(checked_room, typer.BadParameter) == is_accepted(check_room, BadRequest)
 
 
 async def shows(terminal: io.StringIO, text: str) -> None:
@@ -211,6 +240,19 @@ def test_a_script_sends_every_line_and_fails_with_the_reason_if_one_was_refused(
 def test_a_pipe_in_latin_1_is_decoded_and_the_name_is_free_again_afterwards(harness: ChatHarness) -> None:
     script(harness, "Grüße\n", "--name", "Ida", encoding="latin-1")
     assert "Ida ? Grüße\n" in script(harness, "", "--name", "Ida", "--no-remember", encoding="latin-1")
+
+
+@pytest.mark.process
+def test_a_chat_whose_output_nobody_reads_any_more_ends_without_a_word(harness: ChatHarness) -> None:
+    place = ["--transport", SOCKET.slug, "--server", harness.address, "--room", harness.room]
+    command = [sys.executable, "-m", "clients", "chat", *place, "--name", "Gil", "--no-remember"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.stdout.close()
+        _, complaint = process.communicate(b"one\ntwo\n", timeout=2 * DEADLINE_S)
+    assert (process.returncode, complaint) == (1, b"")
 
 
 @pytest.mark.process
