@@ -111,6 +111,8 @@ async def run_until_ended(work: Coroutine[Any, Any, None], attached: bool) -> No
 async def talk(transport: str, server: str, room: str, name: str, remember: bool, options: Options) -> int:
     """Log in, chat until the user leaves, and return how many lines failed. Raises ClientError, ValueError."""
     row = transports.find(transport)
+    if sys.stdin is None or sys.stdout is None:
+        raise ValueError("expected a standard input and a standard output, got a closed one")
     token = stored_token(server, name) if remember else ""
     session = await log_in(row.slug, server, room, name, token, options)
     if remember:
@@ -156,7 +158,7 @@ def errors_explained(transport: str, server: str, name: str = "") -> Iterator[No
     first: BaseException | None = None
     try:
         yield
-    except* (ClientError, ValueError, BrokenPipeError) as errors:
+    except* (ClientError, ValueError, OSError) as errors:
         first = errors
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]

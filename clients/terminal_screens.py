@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from itertools import chain
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples, fragment_list_to_text
@@ -33,7 +32,8 @@ class PromptScreen:
         """Yield what the user enters; waits, and ends when they leave."""
         with patch_stdout(), suppress(EOFError, KeyboardInterrupt):
             while True:
-                yield await self._session.prompt_async([("bold", prompt)], bottom_toolbar=toolbar)
+                line = await self._session.prompt_async([("bold", prompt)], bottom_toolbar=toolbar)
+                yield line.encode(errors="surrogateescape").decode(errors="replace")  # bytes that are not UTF-8
 
     def show(self, line: StyleAndTextTuples) -> None:
         print_formatted_text(FormattedText(line), style=STYLE)
@@ -57,12 +57,17 @@ class PipeScreen:
         lines = asyncio.Queue[str](1)
 
         def read() -> None:
-            with (
-                suppress(RuntimeError, CancelledError),  # the event loop has ended
-                open(0, encoding=sys.stdin.encoding, errors="replace", closefd=False) as source,
-            ):
-                for line in chain(source, [""]):  # "" marks the end: a line of the input has at least its "\n"
-                    asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
+            def put(line: str) -> None:
+                asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
+
+            with suppress(RuntimeError, CancelledError):  # the event loop has ended
+                with (
+                    suppress(OSError),  # an input that cannot be read has ended
+                    open(0, encoding=sys.stdin.encoding, errors="replace", closefd=False) as source,
+                ):
+                    for line in source:
+                        put(line)
+                put("")  # the end: a line of the input has at least its "\n"
 
         threading.Thread(target=read, name="standard input", daemon=True).start()
         while line := await lines.get():

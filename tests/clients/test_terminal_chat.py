@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -185,7 +186,8 @@ async def test_two_people_chat_and_see_each_other_type_and_one_of_them_has_a_ter
                 keys.send_text(typed)
                 assert [event.body for event in await events(bob, 1, Kind.TYPING)] == [body]
             keys.send_text("hello\r")
-            assert [event.body for event in await events(bob, 1, Kind.MESSAGE)] == ["hello"]
+            keys.send_bytes(b"caf\xe9\r")  # not UTF-8
+            assert [event.body for event in await events(bob, 2, Kind.MESSAGE)] == ["hello", "caf\ufffd"]
             await shows(terminal, "┃ hello")
             ack = await bob.send("hi Ada")
             await shows(terminal, "│ hi Ada")
@@ -213,11 +215,15 @@ async def test_commands_are_not_sent_to_anybody(harness: ChatHarness) -> None:
         await asyncio.wait_for(chatting, DEADLINE_S)
 
 
+def chat_command(harness: ChatHarness, *more: str) -> list[str]:
+    place = ["--transport", SOCKET.slug, "--server", harness.address, "--room", harness.room]
+    return [sys.executable, "-m", "clients", "chat", *place, *more]
+
+
 def script(harness: ChatHarness, text: str, *more: str, encoding: str = "utf-8", status: int = 0) -> str:
     """Run `python -m clients chat` with a pipe instead of a terminal; return what it printed."""
-    command = [sys.executable, "-m", "clients", "chat", "--transport", SOCKET.slug, "--name", "Cyd"]
     done = subprocess.run(
-        [*command, "--server", harness.address, "--room", harness.room, *more],
+        chat_command(harness, "--name", "Cyd", *more),
         input=text,
         capture_output=True,
         encoding=encoding,
@@ -244,8 +250,7 @@ def test_a_pipe_in_latin_1_is_decoded_and_the_name_is_free_again_afterwards(harn
 
 @pytest.mark.process
 def test_a_chat_whose_output_nobody_reads_any_more_ends_without_a_word(harness: ChatHarness) -> None:
-    place = ["--transport", SOCKET.slug, "--server", harness.address, "--room", harness.room]
-    command = [sys.executable, "-m", "clients", "chat", *place, "--name", "Gil", "--no-remember"]
+    command = chat_command(harness, "--name", "Gil", "--no-remember")
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdout
@@ -253,6 +258,22 @@ def test_a_chat_whose_output_nobody_reads_any_more_ends_without_a_word(harness: 
         process.stdout.close()
         _, complaint = process.communicate(b"one\ntwo\n", timeout=2 * DEADLINE_S)
     assert (process.returncode, complaint) == (1, b"")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("redirected", "complaint"),
+    [("0<&-", "got a closed one"), ("1>&-", "got a closed one"), ("0>/dev/null", ""), ("1>/dev/full", "No space")],
+    ids=["no input", "no output", "unreadable input", "full disk"],
+)
+def test_a_chat_whose_input_or_output_fails_ends_and_states_why(
+    harness: ChatHarness, redirected: str, complaint: str
+) -> None:
+    command = f"{shlex.join(chat_command(harness, '--name', 'Hal', '--no-remember'))} {redirected}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert bool(done.returncode) == bool(complaint)
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.process
