@@ -8,6 +8,7 @@ import select
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,14 +46,21 @@ def running(command: Sequence[str], env: Mapping[str, str] | None = None, cwd: P
 
 
 def line_of(process: Process) -> str:
-    """Wait for the next line of output; raises RuntimeError, with the error output, if none comes in time."""
+    """Wait for the next line of output. If none is complete in time, kill the process and raise RuntimeError.
+
+    The error contains the error output. It is not read before: a process that fills that pipe waits, and is killed too.
+    """
     assert process.stdout is not None
     assert process.stderr is not None
-    readable, _, _ = select.select([process.stdout], [], [], DEADLINE_S)
-    line: bytes = process.stdout.readline() if readable else b""
-    if not line:
-        process.kill()
-        raise RuntimeError(f"{process.args!r}: expected a line, got none; {process.stderr.read().decode()}")
+    deadline_s = time.monotonic() + DEADLINE_S
+    line = b""
+    while not line.endswith(b"\n"):
+        readable, _, _ = select.select([process.stdout], [], [], max(0.0, deadline_s - time.monotonic()))
+        byte = process.stdout.read(1) if readable else b""
+        if not byte:
+            process.kill()
+            raise RuntimeError(f"{process.args!r}: expected a line, got {line!r}; {process.stderr.read().decode()}")
+        line += byte
     return line.decode().rstrip("\n")
 
 

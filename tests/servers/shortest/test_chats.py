@@ -5,6 +5,9 @@ The results of each pair of server and client in node are in the committed compa
 
 import difflib
 import json
+import select
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -81,6 +84,27 @@ def test_a_wrong_command_is_answered_with_the_right_ones(name: str) -> None:
     with running(python(f"servers.shortest.{name}", "sing")) as process:
         _, complaint = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, complaint) == (1, b"expected: serve PORT, or talk URL\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "got"),
+    [
+        ("print('half', end='', flush=True); sys.stdin.read()", "got b'half'"),
+        ("sys.stderr.write('x' * 2**20); print('late')", "got b''; x"),
+    ],
+    ids=["half a line", "error output that nobody reads"],
+)
+def test_a_process_that_prints_no_whole_line_in_time_is_killed(
+    script: str, got: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servers.shortest.processes.DEADLINE_S", 0.2)
+    with running([sys.executable, "-c", f"import sys; {script}"]) as process:
+        assert process.stdout
+        assert process.stderr
+        select.select([process.stdout, process.stderr], [], [], DEADLINE_S)  # until it has begun
+        with pytest.raises(RuntimeError, match=got):
+            line_of(process)
+        assert process.wait(DEADLINE_S) == -signal.SIGKILL
 
 
 TALK = """async ([file, url]) => {
