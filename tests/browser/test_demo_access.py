@@ -32,13 +32,27 @@ def write_to_all_lanes(window: Window, name: str) -> None:
         expect(shown).to_have_count(1)
 
 
+def expect_no_findings(window: Window) -> None:
+    """Fail if axe-core finds anything serious on the page or in a lane."""
+    found = {frame.url: findings(frame) for frame in window.page.frames}
+    assert len(found) == 1 + len(window.slugs)
+    assert {url: grave for url, grave in found.items() if grave} == {}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_the_page_nor_in_a_lane(open_window: OpenWindow, scheme: str) -> None:
     window = open_window(scheme, "tour", color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     write_to_all_lanes(window, scheme)
-    found = {frame.url: findings(frame) for frame in window.page.frames}
-    assert len(found) == 1 + len(window.slugs)
-    assert {url: grave for url, grave in found.items() if grave} == {}
+    expect_no_findings(window)
+    window.page.locator("#tour-title").press("ArrowRight")
+    expect(window.page.locator(".is-aside")).to_have_count(len(window.slugs) - 1)
+    expect_no_findings(window)
+    window.page.keyboard.press("Escape")
+    window.press("Cut my network")
+    for slug in window.slugs:
+        expect(window.room(slug, "body")).to_have_class(re.compile("is-offline"))
+    expect(window.page.locator(".lane.is-offline")).to_have_count(len(window.slugs))
+    expect_no_findings(window)
 
 
 def test_a_narrow_screen_is_wide_enough_and_keeps_all_medians_in_sight(open_window: OpenWindow) -> None:
