@@ -2,7 +2,7 @@
 
 Teaches when repeating a measurement chooses no result: only the load generator's own lag decides, never the figures,
 and the number of attempts is kept in the row. And when a record may be resumed: on the same machine, with the same code
-and loads; otherwise it starts again.
+and loads; otherwise it starts again, and the old record is kept beside it.
 """
 
 import json
@@ -60,11 +60,13 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     record |= {"partial": True, **{name: [] for name in tables}}
     path.parent.mkdir(parents=True, exist_ok=True)
-    _resume(record, path)
+    aside = _resume(record, path)
     due = [trial for trial in planned if not any(trial.is_key_of(row) for row in record[trial.table])]
     minutes = sum(trial.about_s for trial in due) / 60
     about = f", about {max(1, round(minutes))} min" if minutes else ""
     console.print(f"{len(due)} of {len(planned)} measurements are due{about}.")
+    if aside:
+        console.print(f"{path.name} is of another run, and is kept as {aside}", markup=False)
     with reserved(placement, console.print):
         record.setdefault("load_average", os.getloadavg()[0])
         for trial in due:
@@ -76,16 +78,19 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
                 continue
             row = {column.name: whole[column.name] for column in tables[trial.table]}
             record[trial.table].append(row)
-            write_text(path, as_json(record, tables))
+            _write(record, tables, path, aside)
             console.print(f"{trial.table}: {one_line(row)}", markup=False)
     failed = missing > 0 or any(row.get(column, 0) for name in tables for row in record[name] for column in WRONG)
-    write_text(path, as_json(record | {"partial": failed}, tables))
+    _write(record | {"partial": failed}, tables, path, aside)
     console.print(f"Written to {path}")
     return 1 if failed else 0
 
 
-def _resume(record: dict[str, Any], path: Path) -> None:
-    """Add what an interrupted run wrote, if that was on the same machine, with the same code and loads."""
+def _resume(record: dict[str, Any], path: Path) -> Path | None:
+    """Add what an interrupted run wrote, if that was on the same machine, with the same code and loads.
+
+    Otherwise return where to move the record that is there, if there is one: to a name with the time it was made.
+    """
     begun = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     conditions = json.loads(json.dumps(record))
     same = "measured_code" in record and all(begun.get(name) == conditions.get(name) for name in SAME)
@@ -95,6 +100,17 @@ def _resume(record: dict[str, Any], path: Path) -> None:
                 record[name].update(fact)
             else:
                 record[name] = fact
+    elif begun:
+        made_at = str(begun.get("started_at", begun.get("made_at", "older")))
+        return path.with_stem(f"{path.stem}-{made_at[:19].replace(':', '-')}")
+    return None
+
+
+def _write(record: dict[str, Any], tables: Tables, path: Path, aside: Path | None) -> None:
+    """Write a record; before the first time, move the one that is there aside."""
+    if aside and not aside.exists():
+        path.rename(aside)
+    write_text(path, as_json(record, tables))
 
 
 def repeat_if_lagging(measure: Callable[[], Row]) -> Row:

@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from itertools import count
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -17,6 +18,7 @@ TABLES = {"rows": (Column("name", "str", "", ""), Column("lost", "int64", "", ""
 
 def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_on_another(tmp_path: Path) -> None:
     made: list[str] = []
+    starts = (f"2026-11-28T10:00:0{second}+00:00" for second in count())
 
     def measured(machine: str, interrupted_at: str = "") -> list[str]:
         def make(name: str) -> Row:
@@ -26,7 +28,8 @@ def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_o
             return {"lost": 0}
 
         planned = [Trial("rows", {"name": name}, partial(make, name)) for name in "abc"]
-        record = {"measured_code": "1", "machine": machine, "hosts": {machine: 1}}
+        facts = {"measured_code": "1", "machine": machine, "hosts": {machine: 1}}
+        record = facts | {"started_at": next(starts)}
         keep(planned, record, TABLES, tmp_path / "record.json", Cores(None, None))
         kept = json.loads((tmp_path / "record.json").read_text())
         return [kept["partial"], *kept["hosts"], *(row["name"] for row in kept["rows"])]
@@ -36,8 +39,17 @@ def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_o
             measured(machine, interrupted_at)
     assert measured("new") == [False, "new", "a", "b", "c"]
     assert made == ["old a", "old b", "new a", "new b", "new c"]
-    measured("new")
-    assert made[5:] == ["new a", "new b", "new c"], "a record that is complete is made again"
+    whole = (tmp_path / "record.json").read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        measured("new", interrupted_at="a")
+    assert (tmp_path / "record.json").read_bytes() == whole, "nothing is replaced before a row is measured"
+    with pytest.raises(KeyboardInterrupt):
+        measured("new", interrupted_at="c")
+    assert made[5:] == ["new a", "new b"], "a record that is complete is made again"
+    assert measured("new") == [False, "new", "a", "b", "c"]
+    assert (tmp_path / "record-2026-11-28T10-00-01.json").read_bytes() == whole, "and the old one is kept"
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"record.json", "record-2026-11-28T10-00-00.json", "record-2026-11-28T10-00-01.json"}
 
 
 @pytest.mark.parametrize(
