@@ -26,12 +26,13 @@ GROWTH_MAX = {MEMORY: 1.02, DESCRIPTORS: 1.02, P99: 1.2}
 
 @dataclass(frozen=True, slots=True)
 class Drills:
-    """The tables of `results.schema.DRILLS`, each empty if there is none."""
+    """The tables of `results.schema.DRILLS`, each empty if there is none; session: the rows of the longest soak."""
 
     kills: pd.DataFrame
     fuzz: pd.DataFrame
     soak: pd.DataFrame
     faults: pd.DataFrame
+    session: pd.DataFrame
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -56,17 +57,18 @@ class Drills:
 
     def rows(self) -> dict[str, dict[str, str]]:
         """Return a row of the table for each drill that was run."""
+        soaked = in_registry_order(self.session["transport"])
         found = {
             **{f"Killed on {store}": _kills(rows) for store, rows in self.kills.groupby("store", sort=False)},
             **{f"Fuzzed: {name}": _fuzz(rows) for name, rows in self.fuzz.groupby("listener", sort=False)},
-            **{f"Soaked: {find(slug).label}": self._soak(slug) for slug in in_registry_order(self.soak["transport"])},
+            **{f"Soaked: {find(slug).label}": self._soak(slug) for slug in soaked},
             **{f"Fault: {fault}": _faults(rows) for fault, rows in self.faults.groupby("fault", sort=False)},
         }
         return {name: {"extent": extent, "outcome": outcome} for name, (extent, outcome) in found.items()}
 
     def quarters(self, slug: str, figure: str) -> "pd.Series[float]":
         """Return a figure of the soak for each quarter: its mean, or for P99 its last value."""
-        by_quarter = self.soak[self.soak["transport"] == slug].groupby("quarter")[figure]
+        by_quarter = self.session[self.session["transport"] == slug].groupby("quarter")[figure]
         return by_quarter.last() if figure == P99 else by_quarter.mean()
 
     def growth(self, figure: str) -> dict[str, float]:
@@ -74,32 +76,33 @@ class Drills:
 
         A transport whose soak has not reached its last quarter is left out.
         """
-        found = {slug: list(self.quarters(slug, figure)) for slug in in_registry_order(self.soak["transport"])}
+        found = {slug: list(self.quarters(slug, figure)) for slug in in_registry_order(self.session["transport"])}
         first = 0 if figure == P99 else 1
         return {slug: quarters[-1] / quarters[first] for slug, quarters in found.items() if len(quarters) == QUARTERS}
 
     def excesses(self) -> list[str]:
-        """Return what grew beyond GROWTH_MAX, and which listeners refused most of their inputs."""
+        """Return what grew beyond GROWTH_MAX, or by an unknown factor, and which listeners refused most inputs."""
         found = {
-            f"soak: growth of {figure}, {slug}": growth / GROWTH_MAX[figure]
+            f"soak: growth of {figure}, {slug}": self.growth(figure).get(slug, np.nan) / GROWTH_MAX[figure]
             for figure in GROWTH_MAX
-            for slug, growth in self.growth(figure).items()
+            for slug in in_registry_order(self.soak["transport"])
         }
         for row in self.fuzz.to_dict("records"):
             growth = row["memory_end_bytes"] / row["memory_half_bytes"]
             found[f"fuzz: growth of {MEMORY}, {row['listener']}, part {row['part']}"] = growth / GROWTH_MAX[MEMORY]
             found[f"fuzz: refusals, {row['listener']}, part {row['part']}"] = row["refused"] / max(1, row["passed"])
-        return [name for name, ratio in found.items() if ratio > 1]
+        return [name for name, ratio in found.items() if not ratio <= 1]
 
     def _soak(self, slug: str) -> tuple[str, str]:
-        rows = self.soak[self.soak["transport"] == slug]
+        rows = self.session[self.session["transport"] == slug]
         growth = [self.growth(figure).get(slug, np.nan) - 1 for figure in (MEMORY, DESCRIPTORS, P99)]
         memory, descriptors, p99_growth = ("unknown" if np.isnan(value) else f"{value:+.1%}" for value in growth)
         minutes = (rows["at_s"].max() - rows["at_s"].min()) / MINUTE_S
         extent = f"{minutes:.0f} minutes, {rows['messages'].max():,} messages"
         held_mb = self.quarters(slug, MEMORY).iloc[-1] / MB
         late_ms = 1000 * self.quarters(slug, P99).iloc[-1]
-        outcome = f"{_losses(rows)}; memory {held_mb:.0f} MB ({memory}), descriptors {descriptors}"
+        losses = _losses(self.soak[self.soak["transport"] == slug])
+        outcome = f"{losses}; memory {held_mb:.0f} MB ({memory}), descriptors {descriptors}"
         if rows["messages"].max() < QUARTERS * SAMPLES_MIN[99]:  # a quarter may have too few deliveries for a p99
             return extent, outcome
         return extent, f"{outcome}, p99 {wording.duration(late_ms)} ({p99_growth}{_stolen(rows)})"
@@ -113,7 +116,7 @@ def _stolen(rows: pd.DataFrame) -> str:
 
 
 def load_drills(folder: Path) -> Drills:
-    """Read the record, and of the soak its longest session; raise BrokenRun when it, or a column, is not there."""
+    """Read the record; raise BrokenRun when it, or a column, is not there."""
     path = folder / DRILLS_FILE
     record: Mapping[str, list[Mapping[str, object]]] = read(path)
     of_older_rows = {column.name: 0 for column in VICTIMS} | {"stolen_s": np.nan}
@@ -121,10 +124,9 @@ def load_drills(folder: Path) -> Drills:
     for name, columns in DRILLS.items():
         rows = [{**of_older_rows, **row} for row in record[name]]
         found[name] = table(path, rows, columns) if rows else pd.DataFrame(columns=[column.name for column in columns])
-    sessions = found["soak"].groupby("session")["sample"].count()
-    if len(sessions):
-        found["soak"] = found["soak"][found["soak"]["session"] == sessions.idxmax()]
-    return Drills(**found)
+    sessions = found["soak"].groupby("session")["at_s"].agg(lambda at_s: at_s.max() - at_s.min())
+    longest = sessions[::-1].idxmax() if len(sessions) else ""  # of two that are as long, the later one
+    return Drills(**found, session=found["soak"][found["soak"]["session"] == longest])
 
 
 def _kills(rows: pd.DataFrame) -> tuple[str, str]:

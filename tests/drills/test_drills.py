@@ -1,7 +1,9 @@
 """The drills at a size that fits a test run: nothing acknowledged is lost, and no input makes a listener fail."""
 
+import json
 from itertools import cycle, islice
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -73,3 +75,14 @@ def test_a_drill_resumes_after_its_last_row_and_does_nothing_once_complete(tmp_p
     for _ in range(3):
         command.resume(path, plan, lambda todo: (dict(key) for key in islice(todo, 2)))  # interrupted after two
     assert [row["turn"] for row in command.read(path)] == [0, 1, 2]
+
+
+def test_a_soak_that_was_interrupted_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, *others = soak.plan(SOAK_S)
+    (tmp_path / "soak.jsonl").write_text(f"{json.dumps(done)}\n")
+    begun = Mock(return_value=iter([]))
+    monkeypatch.setattr(soak, "rows", begun)
+    monkeypatch.setattr(command, "record", Mock(return_value=True))
+    with pytest.raises(SystemExit):
+        command.main("soak", soak_s=SOAK_S, out=tmp_path)
+    begun.assert_called_once_with([done, *others])

@@ -9,7 +9,7 @@ import pytest
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.deployments import reports
 from notebooks.analysis.deployments.side_by_side import under_load
-from notebooks.analysis.drills import load_drills
+from notebooks.analysis.drills import GROWTH_MAX, load_drills
 from notebooks.analysis.runs import CHOICE, BrokenRun, chosen, load, points
 from notebooks.analysis.serverless import load_hosted
 from notebooks.analysis.shared_store import load_shared_store
@@ -123,6 +123,34 @@ def test_what_grows_beyond_its_limit_during_the_drills_is_named(tmp_path: Path) 
         "fuzz: growth of memory_bytes, short_polling, part 0",
         "fuzz: refusals, long_polling, part 0",
     }
+
+
+def test_a_soak_in_two_sessions_has_an_unknown_growth_and_all_its_losses(tmp_path: Path) -> None:
+    with changed(tmp_path / schema.DRILLS_FILE) as record:
+        transports = {row["transport"] for row in record["soak"]}
+        for row in record["soak"]:
+            if row["sample"] < 8:
+                row |= {"session": "2026-11-27T00:00:00+00:00", "lost": int(row["sample"] == 0)}
+    drills = load_drills(tmp_path)
+    assert drills.losses == len(transports)
+    assert drills.rows()["Soaked: Long polling"]["outcome"].startswith("1 lost, 0 duplicated")
+    soaked = {name for name in drills.excesses() if name.startswith("soak")}
+    assert soaked == {f"soak: growth of {figure}, {slug}" for figure in GROWTH_MAX for slug in transports}
+
+
+@pytest.mark.parametrize(("moved", "minutes"), [(12, "55 minutes"), (6, "85 minutes")])
+def test_of_the_sessions_of_a_soak_that_of_the_longest_time_counts(moved: int, minutes: str, tmp_path: Path) -> None:
+    """Of two that are as long, the later one; many samples within a short time are no long soak."""
+    with changed(tmp_path / schema.DRILLS_FILE) as record:
+        for row in record["soak"]:
+            if row["sample"] < moved:
+                row["session"] = "2026-11-27T00:00:00+00:00"
+        late = [row for row in record["soak"] if row["sample"] >= moved]
+        record["soak"] += [{**row, "session": "2026-11-27T01:00:00+00:00", "at_s": 300.0} for row in 2 * late]
+        for row in late:
+            row["memory_bytes"] = 99_000_000
+    found = load_drills(tmp_path).rows()["Soaked: Long polling"]
+    assert found["extent"].startswith(minutes) and "memory 99 MB" in found["outcome"]
 
 
 def test_void_cells_are_left_out_and_named_and_suspect_ones_are_kept(tmp_path: Path) -> None:
