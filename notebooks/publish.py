@@ -22,7 +22,7 @@ from results.schema import EXPLORER_FILE
 SITE = FOLDER.parent / "site"
 START = "00_start_here"
 PICTURES = ("overview.png", "explore.png", "demo.webp")
-MARKDOWN = mistune.create_markdown(plugins=["table", "strikethrough"], escape=True)
+MARKDOWN = mistune.create_markdown(plugins=["table", "strikethrough"], escape=False)  # ours, with its tags
 
 
 def page_name(stem: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 
+from notebooks.analysis.exercises import EXERCISES
 from notebooks.execute import FOLDER, executed, read, sources
 from notebooks.publish import publish
 
@@ -80,6 +81,11 @@ def test_every_page_knows_its_place_fits_phones_has_a_dark_mode_and_describes_it
         assert "prefers-color-scheme: dark" in page
         described = re.findall(r'<picture>\s*<source[^>]*>\s*<img alt="\w[^"]{20,}"', page)
         assert len(described) == page.count("<picture>")
+
+
+def test_the_start_page_folds_the_answer_of_each_exercise(pages: dict[str, str]) -> None:
+    assert pages["index.html"].count("<details><summary>In the reference</summary>") == len(EXERCISES)
+    assert [name for name, page in pages.items() if "&lt;details" in page] == []
 
 
 def test_the_start_page_lists_all_others_in_the_order_of_their_numbers() -> None:
