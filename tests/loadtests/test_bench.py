@@ -1,12 +1,17 @@
 """The benchmark's own parts: how its readers parse bytes, in which order legs run, and how a ratio is judged."""
 
+import json
+from contextlib import nullcontext
+from pathlib import Path
+from statistics import StatisticsError
 from unittest.mock import Mock
 
 import pytest
 from playwright.sync_api import Error as BrowserError
 from websockets.frames import Frame, Opcode
 
-from loadtests.experiments.bench import growth
+from loadtests.experiments.bench import __main__ as command
+from loadtests.experiments.bench import demo_page, growth
 from loadtests.experiments.bench.__main__ import measured
 from loadtests.experiments.bench.findings import BenchFinding, Target, compared
 from loadtests.experiments.bench.pairs import Pairs, Void
@@ -60,10 +65,31 @@ def test_a_pair_whose_deliveries_do_not_add_up_is_void_with_a_reason() -> None:
     assert (finding.values, finding.voids, finding.verdict) == ([], ["one is missing"], "void")
 
 
-@pytest.mark.parametrize("failure", [Void("one is missing"), ChildFailed("it ended"), BrowserError("too late")])
+@pytest.mark.parametrize(
+    "failure", [Void("one is missing"), ChildFailed("it ended"), BrowserError("too late"), StatisticsError("no frame")]
+)
 def test_a_measurement_that_fails_is_void_with_a_reason(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth, "measure", Mock(side_effect=failure))
     assert measured("growth", QUICK) == [BenchFinding("growth", "", [], voids=[str(failure)])]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("quick", [True, False])
+def test_what_was_measured_before_an_interruption_is_on_disk(
+    quick: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    monkeypatch.setattr(command, "reserved", lambda *_: nullcontext())
+    monkeypatch.setattr(growth, "measure", Mock(return_value=[growth.ROOMS.finding(10, 2.5)]))
+    monkeypatch.setattr(demo_page, "measure", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        command.main(["growth", "demo_page"], quick)
+    (path,) = tmp_path.glob("bench-*.json")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["quick"] is quick
+    assert [(row["grows_with"], row["size"], row["values"]) for row in record["findings"]] == [
+        ("rooms with a log", 10, [2.5])
+    ]
 
 
 def test_a_finding_is_judged_by_its_median() -> None:

@@ -13,6 +13,7 @@ from notebooks.analysis import headlines, wording
 from notebooks.analysis.__main__ import CHARTS, app
 from notebooks.analysis.figures import latency as latency_chart
 from notebooks.analysis.figures import overview, price
+from notebooks.analysis.figures.growth import draw as draw_growth
 from notebooks.analysis.figures.growth import headline, points
 from notebooks.analysis.figures.style import picture, sheet
 from notebooks.analysis.quantiles import latency, medians_ms
@@ -135,6 +136,14 @@ def test_the_headline_says_which_cost_grows_most(tmp_path: Path, largest: float,
     bench = tmp_path / "bench.json"
     bench.write_text(json.dumps({"findings": [asdict(each) for each in findings]}))
     assert headline(points(bench)) == expected
+
+
+def test_a_chart_of_a_quick_benchmark_says_that_it_is_a_preview(tmp_path: Path) -> None:
+    findings = [asdict(Growth("rooms", "us of CPU").finding(size, 10.0)) for size in (10, 1000)]
+    bench = tmp_path / "bench.json"
+    for quick, start in ((True, "PREVIEW, not a measurement;"), (False, "One run;"), (None, "One run;")):
+        bench.write_text(json.dumps({"findings": findings} | ({} if quick is None else {"quick": quick})))
+        assert [text for text in draw_growth(bench).texts if text.get_text().startswith(start)], start
 
 
 def test_a_benchmark_without_growth_is_refused_with_the_command_that_measures_it(tmp_path: Path) -> None:

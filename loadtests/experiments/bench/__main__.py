@@ -2,6 +2,7 @@
 
 import resource
 import subprocess
+import time
 from functools import partial
 from importlib import import_module
 from typing import Annotated
@@ -10,7 +11,7 @@ import psutil
 import typer
 from playwright.sync_api import Error as BrowserError
 
-from loadtests.experiments.bench.findings import BenchFinding, show, write
+from loadtests.experiments.bench.findings import RESULTS, BenchFinding, show, write
 from loadtests.experiments.bench.measured_server import cores
 from loadtests.experiments.bench.sizes import QUICK, BenchSizes
 from loadtests.harness.cores import reserved
@@ -19,7 +20,8 @@ from results.terminal import console
 from servers.deploy.child_process import python_module
 
 FILES_WANTED = 16_384  # more than the connections of any leg
-FAILURES = (RuntimeError, OSError, psutil.Error, BrowserError)  # Void, ConnectionLost, ChildFailed are RuntimeErrors
+FAILURES = (RuntimeError, OSError, ValueError, psutil.Error, BrowserError)
+"""Void, ConnectionLost and ChildFailed are RuntimeErrors; a median of nothing is a ValueError."""
 NAMES = (
     "fan_out",
     "long_poll_wake",
@@ -42,17 +44,19 @@ def main(
     raise_file_limit()
     sizes = QUICK if quick else BenchSizes()
     findings: list[BenchFinding] = []
+    path = RESULTS / f"bench-{time.strftime('%Y%m%dT%H%M%S')}.json"
+    typer.echo(f"Each measurement is written to {path} as soon as it is over.", err=True)
     with reserved(cores(), partial(typer.echo, err=True)):
         for name in names or NAMES:
             typer.echo(f"{name} ...", err=True)
             findings += measured(name, sizes)
+            write(findings, path, quick)
     show(console(), findings)
     if quick:
         typer.echo("Quick: it runs; the figures mean nothing.")
-    written = write(findings)
-    typer.echo(f"Written to {written}")
+    typer.echo(f"Written to {path}")
     if any(finding.grows_with for finding in findings):  # a process of its own: load tests import no notebooks
-        subprocess.run(python_module("notebooks.analysis", "growth", str(written)), check=True)
+        subprocess.run(python_module("notebooks.analysis", "growth", str(path)), check=True)
 
 
 def measured(name: str, sizes: BenchSizes) -> list[BenchFinding]:

@@ -6,7 +6,6 @@ all void has no figure at all.
 
 import json
 import platform
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from loadtests.experiments.bench.measured_server import cores
 from loadtests.experiments.bench.pairs import Pairs, three_digits
+from loadtests.reports.tables import write_text
 from results.terminal import FittedTable, TableRow, columns_of
 
 RESULTS = Path(__file__).parents[3] / "results"
@@ -108,15 +108,14 @@ def _note(finding: BenchFinding) -> str:
     return f"{finding.name}: {'; '.join(parts)}" if parts else ""
 
 
-def write(findings: Sequence[BenchFinding], folder: Path = RESULTS) -> Path:
-    """Write everything to `bench-<time>.json`, with machine and versions; return where."""
-    path = folder / f"bench-{time.strftime('%Y%m%dT%H%M%S')}.json"
+def write(findings: Sequence[BenchFinding], path: Path, quick: bool) -> None:
+    """Write what was found so far, with machine and versions. quick: whether its figures mean nothing."""
     record = {
         "machine": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
         "cores": cores().label,
+        "quick": quick,
         "findings": [asdict(finding) | {"verdict": finding.verdict} for finding in findings],
     }
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return path
+    write_text(path, json.dumps(record, indent=2) + "\n")

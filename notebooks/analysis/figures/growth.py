@@ -24,9 +24,14 @@ LEVEL = 1.2
 
 
 def points(bench: Path) -> pd.DataFrame:
-    """Return a row for each size of each cost in a file of `make bench`; raises ValueError if it has none."""
-    findings = pd.DataFrame(json.loads(bench.read_text(encoding="utf-8"))["findings"])
+    """Return a row for each size of each cost in a file of `make bench`; raises ValueError if it has none.
+
+    quick: whether the figures mean nothing.
+    """
+    record = json.loads(bench.read_text(encoding="utf-8"))
+    findings = pd.DataFrame(record["findings"])
     rows = findings[findings["grows_with"] != ""].assign(value=lambda found: found["values"].str[0])
+    rows["quick"] = record.get("quick", False)
     if rows.empty:
         raise ValueError(f"{bench}: holds no measurement of growth; run `make bench ARGS=growth`")
     return rows
@@ -47,7 +52,8 @@ def draw(bench: Path) -> Figure:
     panels = list(rows.groupby("grows_with", sort=False))
     lines = ceil(len(panels) / COLUMNS)
     height_in = HEADER_IN + PANEL_IN + FOOTER_IN
-    subtitle = "One run; each figure is for one unit of work, and the sizes are on a logarithmic axis"
+    extent = "PREVIEW, not a measurement" if rows["quick"].any() else "One run"
+    subtitle = f"{extent}; each figure is for one unit of work, and the sizes are on a logarithmic axis"
     place, top_in = sheet(lines * height_in + MARGIN_IN, headline(rows), subtitle)
     panel_width_in = (width_in() - MARGIN_IN) / COLUMNS
     for index, (grows_with, panel) in enumerate(panels):
