@@ -1,7 +1,7 @@
 """A whole run in a few tables: every scenario and load, with an interval over the repeats for each figure.
 
-Void cells are left out and counted; the limits that a growing load met are named. Another table says when to choose
-which transport, with the figures for it.
+Void cells are left out and named, as are those that could not be measured; so are the limits that a growing load met.
+Another table says when to choose which transport, with the figures for it.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ from servers import transports
 
 COLUMNS = columns_of("summary")
 SET_ASIDE = ("scenario", "point", "transport", "repeat", "verdict", "reason")
-NOT_COUNTED = "not counted"
+NOT_COUNTED, NOT_MEASURED = "not counted", "not measured"
 LEGEND = (
     "Each figure is the median of n repeats; below it are the lowest and the highest of them. "
     f"{COVERED} Gave out: the limit that was reached, and in how many repeats. Each: per delivery."
@@ -43,6 +43,9 @@ def summary(folder: Path) -> Group:
             notes += [f"{run.label_of(slug)}: {remark}" for slug in run.slugs for remark in remarks_on(run, slug)]
             rows = [TableRow(_row(run, slug), ends_section=True) for slug in run.slugs]
             parts += [Text(f"\n{name}\n", style="italic"), FittedTable(COLUMNS, rows, notes)]
+    cells = left_out(folder)
+    for *place, repeat, _, reason in cells[cells["verdict"] == NOT_MEASURED].to_numpy().tolist():
+        parts.append(note(f"{NOT_MEASURED}: {', '.join(filter(None, place))}, repeat {repeat}: {reason}"))
     return Group(*parts, note(f"\n{LEGEND}"))
 
 
@@ -51,9 +54,17 @@ def left_out(folder: Path) -> pd.DataFrame:
     cells = table_of(folder / CELLS_FILE, CELLS).copy()
     again = cells["attempts"] > 1
     cells.loc[again & (cells["verdict"] == "valid"), "reason"] = "measured again, since the machine was slow"
-    busy = pd.DataFrame(manifest_of(folder).get("overloaded", []), columns=list(SET_ASIDE[:4]), dtype=object)
-    busy = busy.assign(verdict="not measured", reason="the servers were too busy")
-    return pd.concat([cells[again | (cells["verdict"] != "valid")][list(SET_ASIDE)], busy], ignore_index=True)
+    manifest = manifest_of(folder)
+    missing = {tuple(key): "the servers were too busy" for key in manifest.get("overloaded", [])}
+    for name, verdict in manifest.get("verdicts", {}).items():
+        if verdict["reason"].startswith(f"{NOT_MEASURED}: "):
+            place, _, repeat = name.partition(", repeat ")
+            slug, scenario, *point = place.split(", ")
+            key = scenario, ", ".join(point), slug, int(repeat or 0)
+            missing.setdefault(key, verdict["reason"].removeprefix(f"{NOT_MEASURED}: "))
+    rows = [(*key, NOT_MEASURED, reason) for key, reason in missing.items()]
+    others = pd.DataFrame(rows, columns=list(SET_ASIDE), dtype=object)
+    return pd.concat([cells[again | (cells["verdict"] != "valid")][list(SET_ASIDE)], others], ignore_index=True)
 
 
 def _row(run: Run, slug: str) -> list[str]:

@@ -157,7 +157,14 @@ def test_every_cell_that_is_not_simply_valid_is_listed_with_the_reason(tmp_path:
     cells["attempts"] = cells["repeat"].map({0: 1, 1: 1, 2: 2})
     cells.to_csv(run / CELLS_FILE, index=False)
     manifest = json.loads((run / MANIFEST).read_text())
-    (run / MANIFEST).write_text(json.dumps(manifest | {"overloaded": [["steps", "9 users", "long_polling", 0]]}))
+    manifest["overloaded"] = [["steps", "9 users", "long_polling", 0]]
+    reasons = {
+        "long_polling, steps, 9 users": "not measured: the server sent no counters",
+        "raw_websocket, link, loss, and delay, repeat 4": "not measured: no process: it ended",
+        "raw_websocket, conversation": "",
+    }
+    manifest["verdicts"] = {name: {"verdict": "void", "reason": reason} for name, reason in reasons.items()}
+    (run / MANIFEST).write_text(json.dumps(manifest))
     found = left_out(run)[["transport", "repeat", "verdict", "reason"]].to_numpy().tolist()
     again = "measured again, since the machine was slow"
     lagged = "the generator lagged"
@@ -167,7 +174,13 @@ def test_every_cell_that_is_not_simply_valid_is_listed_with_the_reason(tmp_path:
         ["long_polling", 2, "valid", again],
         ["raw_websocket", 1, "suspect", lagged],
         ["raw_websocket", 2, "valid", again],
+        ["raw_websocket", 4, "not measured", "no process: it ended"],
     ]
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(summary(run))
+    text = console.export_text()
+    assert "not measured: steps, 9 users, long_polling, repeat 0: the servers were too busy\n" in text
+    assert "not measured: link, loss, and delay, raw_websocket, repeat 4: no process: it ended\n" in text
 
 
 def test_a_ratio_of_cpu_times_is_taken_within_each_repeat(tmp_path: Path) -> None:
