@@ -15,13 +15,17 @@ LINKS = {"tls": "over TLS", "h2": "over TLS with HTTP/2"}
 
 def evidence(run: Run) -> str:
     """Return what a chart rests on: preview or not, deliveries, messages, repeats, deployment, link, doubtful cells."""
-    messages = int(run.cells.groupby("transport")["messages"].sum().max())
-    same = f", the same on {len(run.slugs)} transports" if len(run.slugs) > 1 else ""
+    messages = run.cells.groupby("transport")["messages"].sum()
+    most = counted(int(messages.max()), "message")
+    if messages.nunique() > 1:
+        most = f"up to {most} on each of {len(messages)} transports"
+    elif len(messages) > 1:
+        most += f", the same on {len(messages)} transports"
     deployment = run.manifest.get("deployment")
     suspect = int((run.cells["verdict"] == "suspect").sum())
     parts = [
         "PREVIEW, not a measurement" if run.manifest.get("preview") else "",
-        f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {counted(messages, 'message')}{same}",
+        f"{counted(int(run.cells['delivered'].sum()), 'delivery')} of {most}",
         counted(run.repeats, "repeat") if run.repeats > 1 else "",
         f"on {deployment}" if deployment else "",
         LINKS.get(run.cells["link"].iloc[0], ""),

@@ -95,6 +95,10 @@ def test_the_evidence_counts_what_was_left_out_and_names_the_deployment(tmp_path
     assert headlines.evidence(run) == (
         "400 deliveries of 40 messages, the same on 2 transports, 1 suspect cell, 1 void cell left out"
     )
+    run = load(write(tmp_path, SyntheticRun(slugs=slugs, repeats=2, verdicts=verdicts)))
+    assert headlines.evidence(run).startswith(
+        "1,000 deliveries of up to 80 messages on each of 3 transports, 2 repeats,"
+    )
     run = load(write(tmp_path, SyntheticRun(slugs=["raw_websocket"], deployment="single-server")))
     assert headlines.evidence(run) == "200 deliveries of 40 messages, on single-server"
 
