@@ -66,7 +66,8 @@ ScenarioName = Annotated[
     typer.Option(help=f"One of {NAMES}; {CONVERSATION.name} if none, or all but the optional ones with --full."),
 ]
 Users = Annotated[int | None, typer.Option(min=1, max=2000, help=f"Users in all{DEFAULT}.")]
-RoomSize = Annotated[int | None, typer.Option(min=1, help=f"Users per room{DEFAULT}.")]
+EQUAL = ", or the largest equal rooms below that if users do not fill them"
+RoomSize = Annotated[int | None, typer.Option(min=1, help=f"Users per room{DEFAULT}{EQUAL}.")]
 Rate = Annotated[
     float | None,
     typer.Option(min=0.001, max=100, help=f"Messages per second that each user sends, on average{DEFAULT}."),

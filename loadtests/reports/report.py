@@ -46,7 +46,7 @@ P99_WARNING = (
     f"A p99 of fewer than {SAMPLES_MIN[99]:,} deliveries rests on fewer than ten of them: read it as a guess.\n"
 )
 RENTED_NOTE = (
-    "The rented push service's own CPU time, and the bytes between it and the clients, are not counted: they cannot be "
+    "The rented push service's own CPU time, and the bytes between the API and it, are not counted: they cannot be "
     "measured from here."
 )
 

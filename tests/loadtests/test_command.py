@@ -23,7 +23,7 @@ from loadtests.reports import report
 from loadtests.reports.run_folder import RunFolder, new_folder
 from loadtests.scenarios import CONVERSATION, PREVIEW, Scenario, find
 from servers.deploy import engines
-from servers.transports import TRANSPORTS
+from servers.transports import RENTED, TRANSPORTS, Transport
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
 from tests.support.loadtest_run import cells_below, manifest_below, measure_by
 
@@ -75,6 +75,18 @@ def test_a_run_whose_charts_fail_is_kept_and_fails(tmp_path: Path, monkeypatch: 
 def test_rooms_shrink_until_a_crowd_fills_them_unless_everybody_would_be_alone(users: int, room_size: int) -> None:
     (load,) = with_changes(CONVERSATION, {"users": users}).workloads
     assert (load.users, load.room_size) == (users, room_size)
+    assert "largest equal rooms" in unwrapped(run(["compare", "--help"]))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda row: row.slug)
+def test_what_is_not_counted_of_a_rented_push_service_is_said_where_it_is_used(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "push_service", lambda: RENTED)
+    console = Console(width=400, record=True, file=StringIO())
+    report.print_cells(console, [replace(cell(BOTH), planned=replace(PLANNED, transport=transport))], SCENARIO)
+    said = "the bytes between the API and it, are not counted" in console.export_text()
+    assert said is transport.needs_push_service
 
 
 @pytest.mark.parametrize(("command", "reason"), REFUSED.items())
