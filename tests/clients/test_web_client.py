@@ -98,6 +98,11 @@ def test_reopening_a_connection_fails_its_command_and_too_many_unread_pages_clos
     assert run_script("raw_websocket.mjs").splitlines() == ["ConnectionLost", "356 closed with 1000"]
 
 
+def test_the_browser_reads_a_line_separator_from_an_event_stream_as_part_of_the_text() -> None:
+    text = "one\u2028two\u2029three"
+    assert json.loads(run_script("server_sent_events.mjs", text)) == text
+
+
 def test_a_message_that_a_new_log_still_has_is_delivered_once_in_the_browser() -> None:
     assert run_script("session.mjs") == "a,b a,b no more pages"
 

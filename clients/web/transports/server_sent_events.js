@@ -65,7 +65,7 @@ export class Connection extends ChatConnection {
   }
 
   #accept(event, pages) {
-    const [, json] = /^data: (.*)$/m.exec(event) ?? []; // JSON is one line
+    const [, json] = /^data: ([^\n]*)/m.exec(event) ?? []; // JSON is one line
     if (!json) return; // a comment, in place of a ping
     const data = JSON.parse(json);
     this.http.onTraffic("down", data.type, data);
