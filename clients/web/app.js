@@ -54,7 +54,7 @@ async function start() {
     controls.update(state);
   };
   watch(window, onState, () => showError(ENDED));
-  await lanes.show(reached, absent);
+  await attempt(() => lanes.show(reached, absent)); // a lane whose host refuses WebSockets may join later
   await lanes.resetCounts();
   const intro = new Intro(lanes);
   const tour = new Tour(lanes, controls);

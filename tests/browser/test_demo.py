@@ -226,10 +226,19 @@ def test_a_classic_serverless_host_cuts_polls_and_refuses_sockets_but_loses_noth
     expect(ada.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=20_000)
     expect(ada.card("raw_websocket").locator(".progress")).to_contain_text("disconnected")
     expect(ada.room("raw_websocket", "#notice")).to_contain_text("no WebSocket")
+    bob = open_window("Bob")
+    for slug in set(FOUR) - {"raw_websocket"}:
+        expect(bob.room(slug, "#members .online")).to_have_count(2)
+    bob.write("to those that joined")
+    for slug in set(FOUR) - {"raw_websocket"}:
+        ada.expect_last(slug, "to those that joined")
     ada.page.locator("#host").select_option("")
     expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
+    ada.expect_last("raw_websocket", "on functions")
+    expect(bob.room("raw_websocket", "#members .online")).to_have_count(2)
+    bob.write("to all")
     for slug in FOUR:
-        ada.expect_last(slug, "on functions")
+        ada.expect_last(slug, "to all")
     expect(ada.card("raw_websocket").locator("[data-figure=cuts]")).to_be_hidden()
     expect(ada.room("raw_websocket", "#notice")).to_be_hidden()
 
