@@ -103,14 +103,23 @@ def test_the_browser_reads_a_line_separator_from_an_event_stream_as_part_of_the_
     assert json.loads(run_script("server_sent_events.mjs", text)) == text
 
 
-def test_a_message_that_a_new_log_still_has_is_delivered_once_in_the_browser() -> None:
-    assert run_script("session.mjs") == "a,b a,b no more pages"
+def test_a_message_that_a_new_log_still_has_is_delivered_once_in_the_browser_and_no_lost_notice_is_repeated() -> None:
+    assert run_script("session.mjs") == "a,b a,b no more pages lost"
+
+
+def test_the_tours_result_stays_closed_and_a_pause_ends_at_once_if_its_signal_is_aborted() -> None:
+    assert json.loads(run_script("summary.mjs")) == {"hidden": [False, False, True, True, False], "first": "aborted"}
 
 
 def test_no_page_waits_for_a_heartbeat_in_the_browser_and_pages_come_before_the_head_of_its_response() -> None:
-    before_response, after_response = json.loads(run_script("pusher_adapter.mjs"))
+    before_response, after_response, _ = json.loads(run_script("pusher_adapter.mjs"))
     assert before_response == {"page": 1, "heartbeats": 1}
     assert after_response == {"pages": [2, 3], "reads": 0}
+
+
+def test_a_browser_that_connects_again_gives_up_asking_where_the_push_service_is() -> None:
+    _, _, are_given_up = json.loads(run_script("pusher_adapter.mjs"))
+    assert are_given_up == [True, False]
 
 
 @pytest.mark.parametrize("at_ms", [1_000_000_000, 1_003_600_000, 996_400_000])

@@ -55,7 +55,7 @@ export class ChatSession {
   }
 
   typing(active) {
-    return this.#post({ type: "typing", active });
+    return this.connection.post({ type: "typing", active }); // once: a late notice is no longer true
   }
 
   markRead(upTo) {

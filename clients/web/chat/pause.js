@@ -6,6 +6,6 @@ export const pause = (ms, signal) =>
       signal?.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
+    const timer = setTimeout(end, signal?.aborted ? 0 : ms);
     signal?.addEventListener("abort", end, { once: true });
   });

@@ -7,7 +7,7 @@ const COLUMNS = ["median", "longest", "requestsPerMessage", "empty", "bytesPerMe
 
 /** Show a title, and below it the present figures of the lanes, if there are any. */
 export function showSummary(title, lanes = []) {
-  $("summary").hidden = false;
+  $("summary").hidden &&= lanes.length > 0; // only the call without lanes opens it
   $("summary-close").onclick = hideSummary;
   $("summary-title").textContent = title;
   const table = $("summary").querySelector("table");

@@ -105,7 +105,7 @@ export class Connection extends ChatConnection {
 
   /** Subscribe; `pages` is set for as long as that lasts. Raises ConnectionLost when it fails or ends, or Refused. */
   async #subscribe(ended) {
-    const service = await this.http.call("GET", "/pusher/service");
+    const service = await this.http.call("GET", "/pusher/service", undefined, { signal: ended });
     this.silenceMs = 1000 * service.silence_s;
     const { onTraffic, room } = this.http;
     const { promise: end, reject: fail } = Promise.withResolvers();

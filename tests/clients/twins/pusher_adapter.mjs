@@ -1,6 +1,7 @@
 // Subscribed, and with heartbeats due at once: a page arrives while the first one waits for its response. Prints the
 // page's end and how many heartbeats were sent. Then the response comes, after two more pages: prints their ends, and
-// how often the log was read after them.
+// how often the log was read after them. Then it connects again while it still asks where the service is: prints of
+// each of those two requests whether it was given up.
 
 import { Inbox } from "../../../clients/web/chat/inbox.js";
 import { Queue } from "../../../clients/web/chat/queue.js";
@@ -14,9 +15,13 @@ const response = new Promise((resolve) => {
   respond = resolve;
 });
 const counts = { heartbeats: 0, reads: 0 };
+const signals = [];
 const http = {
   join: async () => ({ epoch: "e1", head: 0, lease_s: 0.006 }),
-  call: () => new Promise(() => {}), // never says where the service is
+  call: (_method, _path, _body, { signal } = {}) => {
+    signals.push(signal);
+    return new Promise(() => {}); // never says where the service is
+  },
   post: () => {
     counts.heartbeats += 1;
     return response;
@@ -46,5 +51,7 @@ connection.pages.put(page(2));
 respond({ epoch: "e1", head: 3 });
 await pause(1);
 const afterResponse = { pages: [await receive(), await receive()], reads: counts.reads };
-console.log(JSON.stringify([beforeResponse, afterResponse]));
+await connection.open(inbox);
+await pause(10);
+console.log(JSON.stringify([beforeResponse, afterResponse, signals.map((signal) => signal?.aborted)]));
 process.exit();
