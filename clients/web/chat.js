@@ -29,7 +29,7 @@ const fail = (error) => {
   $("trouble").hidden = false;
   $("trouble").textContent = error.message;
   $("room").hidden = true;
-  $("enter").hidden = isFramed;
+  $("enter").hidden = !$("enter").onsubmit; // in a frame, or if the page could not be loaded
   postToDemo({ kind: "failed", detail: error.message });
 };
 
@@ -64,12 +64,9 @@ async function chat(server, { name, token, room = "lobby", colour }) {
   addEventListener("pagehide", () => session.suspend()); // some frames get no such event: then the lease expires
   addEventListener("pageshow", ({ persisted }) => persisted && session.resume()); // after the Back button
   await session.start(name, token);
-  if (!isFramed) {
-    sessionStorage.setItem(NAME, name);
-    localStorage.setItem(tokenKey(name), session.account.token);
-  }
+  if (!isFramed) localStorage.setItem(tokenKey(name), session.account.token);
   view = new RoomWindow(session, { showsTimes: !isFramed });
-  Object.assign(commands, commandsOf(session, view, diagram));
+  Object.assign(commands, commandsOf(view, diagram));
   postToDemo({ kind: "joined", account: session.account });
   await session.receive();
 }
@@ -84,10 +81,10 @@ function reportSeen(events) {
   }
 }
 
-function commandsOf(session, view, diagram) {
+function commandsOf(view, diagram) {
   return {
     send: ({ text, id }) =>
-      session.send(text, id).then(
+      view.send(text, id).then(
         () => postToDemo({ kind: "stored", id }),
         (error) => postToDemo({ kind: "refused", id, detail: error.message }),
       ),
@@ -126,7 +123,9 @@ function beWindow(server) {
   };
   $("enter").onsubmit = (submitted) => {
     submitted.preventDefault();
-    enter($("name").value.trim());
+    sessionStorage.setItem(NAME, $("name").value.trim());
+    if ($("trouble").hidden) enter(sessionStorage.getItem(NAME));
+    else location.reload(); // a chat that has failed leaves its diagram, messages and timers
   };
   $("enter").hidden = false;
   const restored = sessionStorage.getItem(NAME);

@@ -219,6 +219,21 @@ def test_a_reloaded_page_and_a_second_tab_are_the_same_user(browser: Browser, tr
         stranger = browser.new_page()
         enter(stranger, server.address, "Ada")
         expect(stranger.locator("#trouble")).to_contain_text("in use")
+        for name, place, text in (("Ada", "#trouble", "in use"), ("Bob", "#members", "Bob (you)")):
+            with stranger.expect_navigation():  # so nothing of the chat that failed is left
+                stranger.fill("#name", name)
+                stranger.press("#name", "Enter")
+            expect(stranger.locator(place)).to_contain_text(text)
+        assert stranger.locator("#diagram svg").count() == 1
+
+
+def test_a_page_that_could_not_be_loaded_offers_no_form(browser: Browser) -> None:
+    with page_server("short_polling") as server:
+        page = browser.new_page()
+        page.route("**/health", lambda route: route.abort())
+        page.goto(server.address)
+        expect(page.locator("#trouble")).to_be_visible()
+        expect(page.locator("#enter")).to_be_hidden()
 
 
 @pytest.mark.parametrize("command", [*(row.slug for row in TRANSPORTS), "pusher_adapter --presence webhook"])

@@ -56,6 +56,10 @@ def test_the_diagram_labels_a_typing_notice_and_its_acknowledgement(open_window:
     labels = ada.room("raw_websocket", "#diagram .arrow text")
     expect(labels).to_contain_text(["I am typing", "ok", "typing notice"])
     expect(labels.filter(has_text=re.compile("stored|somebody"))).to_have_count(0)
+    ada.page.press("#text", "Enter")
+    ada.expect_last("raw_websocket", "My own typing")
+    ada.page.fill("#text", "The next message")  # the first one has ended its notice
+    expect(labels.filter(has_text="I am typing")).to_have_count(2)
 
 
 def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:

@@ -33,8 +33,9 @@ export class RoomWindow {
     $("text").oninput = () => this.notifyTyping($("text").value);
     $("say").onsubmit = (submitted) => {
       submitted.preventDefault();
-      this.#send($("text").value.trim());
+      const text = $("text").value.trim();
       $("text").value = "";
+      if (text) this.send(text, newClientId()).catch((error) => showNotice(error.message));
     };
   }
 
@@ -61,6 +62,11 @@ export class RoomWindow {
     if (active !== undefined && this.session.connected) this.session.typing(active).catch(() => {}); // soon outdated
   }
 
+  send(text, id) {
+    this.#notices.reset();
+    return this.session.send(text, id);
+  }
+
   #draw() {
     this.#isMoving = false;
     const { view, account, connected } = this.session;
@@ -80,11 +86,6 @@ export class RoomWindow {
       item.lastChild.ariaLabel = readers ? `read by ${readers}` : "not read yet";
     }
     if (this.#follows) $("messages").scrollTop = $("messages").scrollHeight;
-  }
-
-  #send(text) {
-    this.#notices.reset();
-    if (text) this.session.send(text, newClientId()).catch((error) => showNotice(error.message));
   }
 
   #notifyRead() {
