@@ -34,6 +34,7 @@ GO = """query => new Promise(done => {
   addEventListener("hashchange", () => requestAnimationFrame(done), { once: true });
   location.hash = query;
 })"""
+CELLS = "rows => rows.map(row => Array.from(row.querySelectorAll('td'), cell => cell.textContent))"
 UNITS = {"ms": 1e-3, "s": 1.0, "kB": 1e3, "MB": 1e6}
 SCREENS = {"light": (1280, 900), "dark": (1280, 900), "narrow": (360, 780), "projected": (1920, 1080)}
 
@@ -161,9 +162,27 @@ def test_a_measured_load_shows_what_was_measured_and_a_figure_that_has_the_focus
             assert figure(opened, slug, name) == pytest.approx(measured[name][1], rel=0.051)
             expect(opened.locator(f"#{slug}-{name}")).to_have_class("measured")
     opened.locator("#long_polling-requests").focus()
-    expect(opened.locator("#why")).to_contain_text(
-        re.compile(r"measured: the load “busy”, 5 repeats: .* to .*; the formula says")
-    )
+    said = re.compile(r"measured: the load “busy”, 5 repeats: .* to .*; the formula says")
+    expect(opened.locator("#why")).to_contain_text(said)
+    opened.locator("#raw_websocket-empty").evaluate("cell => cell.onmouseenter()")  # it has no value
+    expect(opened.locator("#why")).to_contain_text(said)
+    opened.locator("#users").press("ArrowRight")
+    expect(opened.locator("#load")).to_have_value("")
+
+
+def test_a_larger_share_of_the_readers_never_sees_a_message_sooner(opened: Page) -> None:
+    opened.locator("#delays-more summary").click()
+    for number, load in enumerate(CONSTANTS["loads"]):
+        choose(opened, "load", str(number))
+        rows = opened.locator("#delays-table tbody tr").evaluate_all(CELLS)
+        for delays in zip(*rows, strict=True):
+            seconds = [float(number) * UNITS[unit] for number, unit in map(str.split, delays)]
+            assert seconds == sorted(seconds), (load["name"], delays)
+
+
+def test_a_free_tier_may_end_after_one_user(opened: Page) -> None:
+    go(opened, "users=2&room=2&messages=30")
+    expect(opened.locator("#months")).to_contain_text("free up to 1 user (")
 
 
 def test_the_change_that_it_names_makes_another_transport_the_choice(opened: Page) -> None:

@@ -94,6 +94,12 @@ def test_the_pages_bills_and_ends_of_free_tiers_are_those_of_python(deployment: 
     assert found[-1]["users"] == last_free(bill_of, 10_000)
 
 
+@pytest.mark.process
+def test_the_usual_inputs_have_an_address_of_their_own() -> None:
+    (usual,) = in_node("inputs.js", [("presetInputs", ("",))])
+    assert in_node("inputs.js", [("addressOf", (usual, ""))]) == ["preset="]  # an empty one stands for the first load
+
+
 def test_the_page_loads_nothing_and_holds_the_constants_in_less_than_300_kb() -> None:
     text = page(COMMITTED)
     assert json.loads(re.search(r'id="constants">(.*?)</script>', text)[1]) == CONSTANTS  # type: ignore[index]

@@ -53,9 +53,8 @@ export function placeOf(name, value) {
 
 /** Return the query of an address that stands for these inputs: a preset's name, and what differs from it. */
 export function addressOf(inputs, preset) {
-  const usual = presetInputs(preset);
-  const changed = Object.entries(inputs).filter(([name, value]) => value !== usual[name]);
-  return new URLSearchParams([...(preset ? [["preset", preset]] : []), ...changed]).toString();
+  const changed = Object.entries(inputs).filter(([name, value]) => value !== presetInputs(preset)[name]);
+  return new URLSearchParams([["preset", preset], ...changed]).toString();
 }
 
 /** Return { preset, inputs } of an address; what is unknown or no number is left as usual, and a number beyond the scale is its end. */

@@ -52,9 +52,10 @@ function drawDelays(chosen) {
   const rows = rowsOf(inputs, constants).map((row) => {
     const { slug, label, colour } = row.transport;
     const { p50, p95, cores } = found[slug];
-    const [low, high] = [p50.value / delayS(row, 0.5), p95.value / delayS(row, 0.95)]; // 1, unless it was measured
-    const place = ([mark, share]) => [mark, delayS(row, share) * (share > 0.5 ? high : low)];
-    const marks = Object.fromEntries(Object.entries(MARKS).map(place));
+    const [half, late] = [delayS(row, 0.5), delayS(row, 0.95)]; // the same two values, unless they were measured
+    const rise = (p95.value - p50.value) / (late - half || 1);
+    const scaled = (delay) => (delay > half ? p50.value + (delay - half) * rise : (delay * p50.value) / half);
+    const marks = Object.fromEntries(Object.entries(MARKS).map(([mark, share]) => [mark, scaled(delayS(row, share))]));
     const text = `${FIGURES.p50.show(p50.value)} · ${FIGURES.p95.show(p95.value)}`;
     const looks = { colour, isPale: isBeyond(row, cores.value), isChosen: slug === chosen };
     return { label, text, ...looks, marks };
@@ -108,6 +109,7 @@ function cellOf({ slug, label }, name) {
   const button = element("button", { type: "button", id: `${slug}-${name}` }, element("span"), mark);
   button.onfocus = () => {
     const { value, basis, why } = found[slug][name];
+    if (value === undefined) return;
     $("why").replaceChildren(element("b", {}, `${label}. ${title}: ${show(value)}. `), `${basis}: ${why()}.`);
   };
   button.onmouseenter = button.onfocus;
@@ -146,7 +148,8 @@ function drawBills() {
 function monthRow(name, load) {
   const { users, limit } = freeEnd(name, load, bills);
   const { usd } = billOf(name, inputs.users, load, bills);
-  const free = `; ${users ? `free up to ${whole(users)} users` : "never free"}${limit && ` (limit: ${limit})`}`;
+  const upTo = users ? `free up to ${whole(users)} ${users === 1 ? "user" : "users"}` : "never free";
+  const free = `; ${upTo}${limit && ` (limit: ${limit})`}`;
   const beyond = inputs.users > measuredUsers(name, bills) ? ", beyond what was measured" : "";
   const month = Number.isFinite(usd) ? `$${whole(usd)} a month` : "no plan is large enough";
   const looks = `${name === inputs.deployment ? "is-chosen" : ""} ${LOOKS[name].isDashed ? "is-dashed" : ""}`;
@@ -175,6 +178,7 @@ function showInputs() {
     $(name).setAttribute("aria-valuetext", show(inputs[name]) + inRoom);
   }
   for (const name of Object.keys(choices)) $(name).value = inputs[name];
+  $("load").value = ""; // until it is shown that these are its inputs
   $("scene").hidden = addressOf(inputs, preset).includes("&"); // it describes the preset as it is
   for (const button of $("presets").children) button.setAttribute("aria-pressed", button.value === preset);
 }
@@ -185,7 +189,6 @@ function start(name) {
   $("question").hidden = !name;
   setText($("scene"), document.querySelector(`#presets [value="${name}"]`)?.dataset.scene ?? "");
   document.body.classList.toggle("asks", Boolean(name));
-  $("load").value = "";
 }
 
 function open() {
@@ -203,9 +206,8 @@ function asText() {
   const asked = texts($("sliders").children).concat(links[inputs.link], DEPLOYMENTS[inputs.deployment]);
   const rows = Array.from($("figures").rows, (row) => texts(row.cells).join("\t"));
   const answer = texts($("verdict").querySelectorAll("p, dl > div"));
-  return [answer, asked, rows, texts($("months").children), [location.href]]
-    .map((part) => part.join("\n"))
-    .join("\n\n");
+  const parts = [answer, asked, rows, texts($("months").children), [location.href]];
+  return parts.map((part) => part.join("\n")).join("\n\n");
 }
 
 function copy(text, said) {
