@@ -35,7 +35,6 @@ const fail = (error) => {
 
 /** Join the room and chat until the page is closed. */
 async function chat(server, { name, token, room = "lobby", colour }) {
-  const { Connection } = server;
   if (colour) document.documentElement.style.setProperty("--hue", colour);
   document.title = `${name} in ${room}`;
   $("room-name").textContent = room;
@@ -43,13 +42,13 @@ async function chat(server, { name, token, room = "lobby", colour }) {
   const diagram = new Diagram($("diagram"), { service: server.needs_push_service });
   const waiting = new WaitingRequests();
   const onTraffic = (...traffic) => {
-    if (Connection.holdsRequest) waiting.add(...traffic);
+    if (server.Connection.holdsRequest) waiting.add(...traffic);
     const arrow = arrowOf(...traffic);
     if (arrow) diagram.add(arrow);
   };
   const http = new HttpSession(location.origin, room, onTraffic, server);
   let view;
-  const session = new ChatSession(http, new Connection(http, options), {
+  const session = new ChatSession(http, new server.Connection(http, options), {
     onEvents: (events) => {
       reportSeen(events);
       view.add(events);
@@ -66,6 +65,7 @@ async function chat(server, { name, token, room = "lobby", colour }) {
   await session.start(name, token);
   if (!isFramed) localStorage.setItem(tokenKey(name), session.account.token);
   view = new RoomWindow(session, { showsTimes: !isFramed });
+  if (!isFramed) $("text").focus();
   Object.assign(commands, commandsOf(view, diagram));
   postToDemo({ kind: "joined", account: session.account });
   await session.receive();
@@ -135,8 +135,7 @@ function beWindow(server) {
 async function load() {
   watchPolicy();
   const health = await (await fetch("/health", { signal: AbortSignal.timeout(RESPONSE_MS) })).json();
-  const module = await import(`./transports/${health.transport}.js`); // while there is a connection for it
-  const server = { ...health, ...module };
+  const server = { ...health, ...(await import(`./transports/${health.transport}.js`)) }; // while a connection is free
   if (isFramed) beLane(server);
   else beWindow(server);
 }

@@ -120,6 +120,7 @@ def test_over_http2_a_page_opens_its_websocket_beside_it(browser: Browser, trans
 def test_a_page_says_why_a_message_was_refused(browser: Browser) -> None:
     with page_server("short_polling") as server:
         ada = joined(browser, server.address, "Ada")
+        expect(ada.locator("#text")).to_be_focused()  # so that who has joined can write at once
         ada.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
         write(ada, "x" * 5000)
         expect(ada.locator("#notice")).to_contain_text("at most 4096 bytes")
