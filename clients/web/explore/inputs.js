@@ -57,7 +57,7 @@ export function addressOf(inputs, preset) {
   return new URLSearchParams([["preset", preset], ...changed]).toString();
 }
 
-/** Return { preset, inputs } of an address; what is unknown or no number is left as usual, and a number beyond the scale is its end. */
+/** Return { preset, inputs } of an address: what is unknown or no number stays as usual, and scales limit numbers. */
 export function inputsOf(address, choices) {
   const query = new URLSearchParams(address);
   const preset = Object.hasOwn(PRESETS, query.get("preset")) ? query.get("preset") : "";
