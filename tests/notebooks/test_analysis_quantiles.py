@@ -1,6 +1,7 @@
 """Percentiles and prices are medians of repeats; no difference below the generator's own error is claimed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,9 @@ def test_prices_are_ratios_of_counts_and_show_what_the_push_service_spent(tmp_pa
     assert cpu is not None and wire is not None
     assert [cpu.value, cpu.push_service] == pytest.approx([3000, 1000])
     assert [wire.value, wire.push_service] == pytest.approx([400, 100])
+    behind_nginx = price(replace(run, cells=run.cells.assign(proxy_cpu_s=0.2)), "pusher_adapter", CPU)
+    assert behind_nginx is not None
+    assert [behind_nginx.value, behind_nginx.push_service] == pytest.approx([4000, 1000])
 
 
 def test_measured_requests_lie_beside_what_theory_predicts(tmp_path: Path) -> None:
