@@ -32,7 +32,7 @@ Links = Mapping[str, Mapping[str, Any]]
 """The unit costs on each link, by transport."""
 UNITS: Mapping[str, tuple[str, ...]] = {
     "bytes": ("client_up_bytes", "client_down_bytes", "publish_bytes"),
-    "cpu_s": ("api_cpu_s", "push_service_cpu_s"),
+    "cpu_s": ("api_cpu_s", "push_service_cpu_s", "store_cpu_s", "proxy_cpu_s"),
 }
 REQUESTS = ("requests_send", "requests_receive", "requests_upkeep")
 MEMORY = ["api_rss_bytes", "push_service_rss_bytes"]
@@ -91,6 +91,13 @@ def constants(folder: Path) -> dict[str, Any]:
     manifest, *others = (json.loads((each / MANIFEST).read_text(encoding="utf-8")) for each in (folder, *further))
     workloads = [load for each in (manifest, *others) for load in each["workloads"]]
     cells = pd.concat(map(_valid_cells, (folder, *further)))
+    text_bytes = manifest["workloads"][0]["text_bytes"]
+    near = {
+        (load["scenario"], load["point"])
+        for load in workloads
+        if _is_shown(load) and load["text_bytes"] == text_bytes and not load["one_way_delay_s"]
+    }
+    usual = cells[[each in near for each in zip(cells["scenario"], cells["point"], strict=True)]]
     measured = _unit_costs_by_link(cells)
     is_alone = set(BILLED) <= measured.get("plain", {}).keys()
     settings = next(iter(manifest["settings"].values()))
@@ -103,33 +110,37 @@ def constants(folder: Path) -> dict[str, Any]:
     return {
         "source": _source(manifest, others, is_alone=is_alone),
         "settings": {name: settings[name] for name in SETTINGS},
-        "text_bytes": manifest["workloads"][0]["text_bytes"],
+        "text_bytes": text_bytes,
         "transports": [_described(row, manifest["push_service"]) for row in TRANSPORTS if row.slug in links["plain"]],
-        "links": {"plain": links["plain"]} | _own_links(measured, links, cells),
+        "links": {"plain": links["plain"]} | _own_links(measured, links, cells, usual),
         "loads": list(_loads(workloads, cells)),
         "bills": bills,
     }
 
 
-def _own_links(measured: Links, links: Links, cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the unit costs on each link that the cells have: measured, or else scaled from those in `links`."""
+def _own_links(measured: Links, links: Links, cells: pd.DataFrame, usual: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the unit costs on each link that the cells have: measured, or else scaled from those in `links`.
+
+    usual: the cells to scale by, of loads that the page expresses, without a delay and with texts of one length.
+    """
     return {
-        str(link): {
-            slug: measured.get(str(link), {}).get(slug)
-            or scaled(costs, of_link[of_link["transport"] == slug], slug, is_same=link in links)
-            for slug, costs in links.get(str(link), links["plain"]).items()
+        link: {
+            slug: measured.get(link, {}).get(slug)
+            or scaled(costs, usual[(usual["link"] == link) & (usual["transport"] == slug)], slug, is_same=link in links)
+            for slug, costs in links.get(link, links["plain"]).items()
         }
-        for link, of_link in cells.groupby("link", sort=False)
+        for link in map(str, cells["link"].unique())
     }
 
 
 def _unit_costs_by_link(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the unit costs of each transport on each link where all of `LOADS` were measured."""
+    """Return the unit costs of each transport on each link where all of `LOADS` were measured, and all CPU time."""
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for link, of_link in cells.groupby("link", sort=False):
         for row in TRANSPORTS:
             own = of_link[of_link["transport"] == row.slug]
-            if set(LOADS) <= set(own["scenario"]):
+            is_counted = own[list(UNITS["cpu_s"])].notna().all(axis=None)
+            if set(LOADS) <= set(own["scenario"]) and is_counted:
                 found[str(link)][row.slug] = costs = unit_costs(own, row)
                 heavy = found["plain"].get(row.slug, costs)  # other links are not measured under heavy load
                 costs["cpu_s"]["least"] = min(costs["cpu_s"]["least"], heavy["cpu_s"]["least"])
@@ -237,7 +248,7 @@ def _loads(workloads: list[dict[str, Any]], cells: pd.DataFrame) -> Iterator[dic
     known: set[tuple[object, ...]] = set()
     for load in workloads:
         inputs = tuple(load.get(name) for name in sorted(INPUTS))
-        if any(load[name] for name in load.keys() - INPUTS - NEUTRAL) or load["keep_alive"] != 1 or inputs in known:
+        if not _is_shown(load) or inputs in known:
             continue
         link = load.get("link", "plain")
         own = cells[(cells[["scenario", "point", "link"]] == [load["scenario"], load["point"], link]).all(axis=1)]
@@ -260,6 +271,11 @@ def _loads(workloads: list[dict[str, Any]], cells: pd.DataFrame) -> Iterator[dic
         }
 
 
+def _is_shown(load: Mapping[str, Any]) -> bool:
+    """Return whether the page's inputs can express a load."""
+    return load["keep_alive"] == 1 and not any(load[name] for name in load.keys() - INPUTS - NEUTRAL)
+
+
 def _figures(cells: pd.DataFrame) -> dict[str, Any]:
     """Return what was measured of one load and transport, under the names of the page's figures."""
     user_h = cells["users"] * cells["measured_s"] / 3600
@@ -267,21 +283,32 @@ def _figures(cells: pd.DataFrame) -> dict[str, Any]:
     figures = {
         "p50": cells["latency_p50_s"],
         "p95": cells["latency_p95_s"],
-        "requests": cells[list(REQUESTS)].sum(axis=1) / user_h,
+        "requests": _sum(cells, REQUESTS) / user_h,
         "empty": cells["empty_answers"] / asked.where(asked > 0),
-        "bytes": cells[list(UNITS["bytes"])].sum(axis=1) / user_h,
-        "cores": cells[list(UNITS["cpu_s"])].sum(axis=1) / cells["measured_s"],
-        "memory": cells[MEMORY].sum(axis=1),
+        "bytes": _sum(cells, UNITS["bytes"]) / user_h,
+        "cores": _sum(cells, UNITS["cpu_s"]) / cells["measured_s"],
+        "memory": _sum(cells, MEMORY),
     }
     spreads = {name: _spread(values) for name, values in figures.items() if values.notna().all()}
     return {"repeats": len(cells), **spreads}
 
 
+def _sum(cells: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """Return the sum of some columns in each cell; nan where one was not counted."""
+    return cells[list(columns)].sum(axis=1, skipna=False)
+
+
 def _valid_cells(folder: Path) -> pd.DataFrame:
-    """Return the cells that are not void, each with the latency of its messages."""
+    """Return the cells that are not void, each with the latency of its messages, and with clients' bytes.
+
+    Where clients counted none, as on macOS, these are the servers' counts.
+    """
     cells, kinds = (
         pd.read_csv(folder / name, keep_default_na=False, na_values="nan") for name in (CELLS_FILE, KINDS_FILE)
     )
+    for direction in ("up", "down"):
+        counted = f"client_{direction}_bytes"
+        cells[counted] = cells[counted].fillna(cells[f"server_{direction}_bytes"])
     key = [column.name for column in KEY]
     latencies = kinds.loc[kinds["kind"] == "message", [*key, "latency_p50_s", "latency_p95_s"]]
     return cells[cells["verdict"] != "void"].merge(latencies, on=key)

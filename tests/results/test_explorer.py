@@ -157,14 +157,59 @@ def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links
     assert "committed" in made["source"]
 
 
-def test_a_run_that_lacks_a_transport_of_the_bills_takes_the_committed_bills(tmp_path: Path) -> None:
+def part_of_the_reference(folder: Path, column: str, value: str, **changed: str) -> Path:
+    """Write the rows of the committed run that have a value, with other values in some columns of their cells."""
     for name in (CELLS_FILE, KINDS_FILE):
         rows = pd.read_csv(REFERENCE / name, dtype=str, keep_default_na=False)
-        rows[rows["transport"] == "raw_websocket"].to_csv(tmp_path / name, index=False)
-    shutil.copy(REFERENCE / MANIFEST, tmp_path)
-    made = constants(tmp_path)
+        rows = rows[rows[column].str.fullmatch(value)]
+        rows.assign(**changed if name == CELLS_FILE else {}).to_csv(folder / name, index=False)
+    shutil.copy(REFERENCE / MANIFEST, folder)
+    return folder
+
+
+def test_a_run_that_lacks_a_transport_of_the_bills_takes_the_committed_bills(tmp_path: Path) -> None:
+    made = constants(part_of_the_reference(tmp_path, "transport", "raw_websocket"))
     assert made["bills"] == CONSTANTS["bills"]
     assert made["links"]["plain"].keys() == CONSTANTS["links"]["plain"].keys()
+
+
+@pytest.mark.parametrize("scenario", ["burst", "churn", "third_transit"])
+def test_loads_that_the_page_cannot_express_or_that_are_delayed_scale_nothing(tmp_path: Path, scenario: str) -> None:
+    made = constants(part_of_the_reference(tmp_path, "scenario", scenario))
+    assert made["links"]["plain"] == CONSTANTS["links"]["plain"]
+
+
+def test_a_run_over_several_distances_is_scaled_by_the_nearest_one(tmp_path: Path) -> None:
+    made = constants(part_of_the_reference(tmp_path, "scenario", "distance"))
+    assert made["links"]["plain"]["raw_websocket"] != CONSTANTS["links"]["plain"]["raw_websocket"]
+    assert made["links"]["plain"]["raw_websocket"]["base_s"]["p50"][1] < 0.01
+    assert "distance 100 ms away" in {load["name"] for load in made["loads"]}
+
+
+def test_the_cores_of_a_load_are_those_of_all_servers(tmp_path: Path) -> None:
+    found = constants(part_of_the_reference(tmp_path, "scenario", "conversation", api_cpu_s="3", store_cpu_s="12"))
+    cores = {slug: each["cores"][1] for slug, each in found["loads"][0]["measured"].items()}
+    assert cores["raw_websocket"] == pytest.approx(15 / 30, rel=1e-3)
+    scale = [
+        each["raw_websocket"]["cpu_s"]["command"] for each in (found["links"]["plain"], CONSTANTS["links"]["plain"])
+    ]
+    assert scale[0] > 3 * scale[1]
+
+
+def test_without_the_cpu_time_of_a_part_no_cores_are_shown_and_the_committed_unit_costs_hold(tmp_path: Path) -> None:
+    found = constants(part_of_the_reference(tmp_path, "scenario", ".*", store_cpu_s="nan"))
+    assert not any("cores" in each for load in found["loads"] for each in load["measured"].values())
+    for slug, units in found["links"]["plain"].items():
+        assert units["cpu_s"] == CONSTANTS["links"]["plain"][slug]["cpu_s"]
+
+
+def test_where_clients_count_no_bytes_those_of_the_servers_are_taken(tmp_path: Path) -> None:
+    uncounted = dict.fromkeys(("client_up_bytes", "client_down_bytes"), "nan")
+    found = constants(part_of_the_reference(tmp_path, "scenario", ".*", **uncounted))
+    raw, usual = (each["links"]["plain"]["raw_websocket"]["bytes"] for each in (found, CONSTANTS))
+    assert raw["delivery"] == pytest.approx(usual["delivery"], rel=0.01)
+    assert found["loads"][0]["measured"]["raw_websocket"]["bytes"][1] > 0
+    assert found["bills"]["rates"] == CONSTANTS["bills"]["rates"]
 
 
 def test_a_link_on_which_all_loads_were_measured_has_unit_costs_and_loads_of_its_own(tmp_path: Path) -> None:
