@@ -83,7 +83,10 @@ def _scripts(name: str) -> str:
 
 
 def constants(folder: Path) -> dict[str, Any]:
-    """Return everything that the page needs of a run; what the run did not measure comes from the reference."""
+    """Return everything that the page needs of a run; what the run did not measure comes from the reference.
+
+    Raises ValueError if it has no cell.
+    """
     folders = (folder / link for link in OTHER_LINKS)
     further = [
         path.parent for each in folders for path in sorted(each.rglob(MANIFEST), key=lambda path: len(path.parts))
@@ -91,6 +94,8 @@ def constants(folder: Path) -> dict[str, Any]:
     manifest, *others = (json.loads((each / MANIFEST).read_text(encoding="utf-8")) for each in (folder, *further))
     workloads = [load for each in (manifest, *others) for load in each["workloads"]]
     cells = pd.concat(map(_valid_cells, (folder, *further)))
+    if not manifest["settings"]:
+        raise ValueError(f"{folder}: no cell could be measured")
     text_bytes = manifest["workloads"][0]["text_bytes"]
     near = {
         (load["scenario"], load["point"])

@@ -46,18 +46,23 @@ def charts(
 @app.command()
 def explore(run: Annotated[Path, typer.Argument(help="A folder with manifest.json.")]) -> None:
     """Write the explorer with the constants of a run into its folder; print its path."""
-    from notebooks.analysis.runs import BrokenRun, manifest_of
+    from notebooks.analysis.runs import manifest_of, table_of
     from results.explorer import write
+    from results.schema import CELLS, CELLS_FILE, KINDS, KINDS_FILE
 
     try:
         manifest_of(run)
+        for name, columns in ((CELLS_FILE, CELLS), (KINDS_FILE, KINDS)):
+            table_of(run / name, columns)
         print(write(run))
-    except BrokenRun as error:
+    except ValueError as error:  # such as a BrokenRun
         raise typer.BadParameter(str(error)) from error
 
 
 @app.command()
-def growth(bench: Annotated[Path, typer.Argument(help="A file that `make bench` has written.")]) -> None:
+def growth(
+    bench: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file that `make bench` has written.")],
+) -> None:
     """Draw how costs grow with size, beside the file; print the picture's path."""
     from notebooks.analysis.figures.growth import draw
     from notebooks.analysis.figures.style import picture

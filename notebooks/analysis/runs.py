@@ -197,16 +197,21 @@ def manifest_of(folder: Path) -> Mapping[str, Any]:
 
 
 def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    """Read a table of a run, void cells included; raise BrokenRun when it is not there or lacks a column.
+    """Read a table of a run, void cells included; raise BrokenRun when it is not there, cut off, or lacks a column.
 
     A column that older runs lack is nan there.
     """
     if not path.is_file():
         raise BrokenRun(f"{path.parent} is not a whole run: expected {path.name} in it")
-    header = pd.read_csv(path, nrows=0).columns
+    try:
+        header = pd.read_csv(path, nrows=0).columns
+        table = _parsed(path, path.stat().st_mtime_ns, tuple((column.name, column.dtype) for column in columns))
+    except (ValueError, EOFError, OSError) as error:
+        how = "If the run was interrupted, the same `--full` command repairs it"
+        raise BrokenRun(f"{path} is cut off or damaged: {error}. {how}") from error
     if missing := [column.name for column in columns if column.name not in header and column not in NEWER]:
         raise BrokenRun(f"{path} lacks columns of results.schema: {', '.join(missing)}")
-    return _parsed(path, path.stat().st_mtime_ns, tuple((column.name, column.dtype) for column in columns))
+    return table
 
 
 @lru_cache(maxsize=8)

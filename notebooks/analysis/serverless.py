@@ -135,11 +135,14 @@ class Hosted:
     def hosts(self) -> dict[str, Mapping[str, Any]]:
         """The hosts by name: those without WebSockets first; of each kind those with another host's limit last.
 
-        Without those of which only the concurrency differs: see `by_concurrency`.
+        Without those of which only the concurrency differs: see `by_concurrency`. Raises BrokenRun if one of these was
+        measured, and the host itself was not.
         """
         hosts = self.record["hosts"]
         ordered = sorted(hosts, key=lambda name: (hosts[name]["websockets"], "," in name, name))
         own = {row["name"]: row["concurrency"] for name, row in hosts.items() if name == row["name"]}
+        if missing := {row["name"] for row in hosts.values()} - own.keys():
+            raise BrokenRun(f"{HOSTED_FILE} is of an interrupted run: it lacks {', '.join(sorted(missing))}")
         return {name: hosts[name] for name in ordered if hosts[name]["concurrency"] == own[hosts[name]["name"]]}
 
     def by_concurrency(self, slug: str, host: str) -> dict[int, HostedRow]:

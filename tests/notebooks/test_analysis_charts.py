@@ -1,6 +1,7 @@
 """The charts and their sentences: drawn for unusual runs too, with no more than was measured."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,7 @@ from notebooks.analysis.figures.style import picture, sheet
 from notebooks.analysis.quantiles import latency, medians_ms
 from notebooks.analysis.runs import load
 from notebooks.analysis.summary import decision_table
+from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE, MANIFEST
 from tests.support.synthetic_run import ALL, SyntheticRun, write
 
 PNG = b"\x89PNG"
@@ -63,6 +65,47 @@ def test_a_folder_that_is_no_run_is_refused_with_a_sentence(tmp_path: Path, comm
     outcome = CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, str(tmp_path)])
     assert outcome.exit_code == 2
     assert "is not a run" in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("command", "damaged", "part", "said"),
+    [
+        ("charts", DELIVERIES_FILE, 0.5, "cut off"),
+        ("summary", CELLS_FILE, 0.95, "cut off"),
+        ("explore", CELLS_FILE, 0.95, "cut off"),
+        ("explore", KINDS_FILE, 0, "cut off"),
+        ("explore", CELLS_FILE, None, "not a whole run"),
+    ],
+)
+def test_a_run_that_was_cut_off_is_refused_with_a_sentence(
+    tmp_path: Path, command: str, damaged: str, part: float | None, said: str
+) -> None:
+    path = write(tmp_path, SyntheticRun(repeats=2, slugs=["raw_websocket", "long_polling"])) / damaged
+    if part is None:
+        path.unlink()
+    else:
+        os.truncate(path, round(part * path.stat().st_size))
+    outcome = CliRunner(env={"COLUMNS": "500"}).invoke(app, [command, str(tmp_path)])
+    assert outcome.exit_code == 2
+    assert said in outcome.output
+
+
+def test_the_explorer_of_a_run_in_which_nothing_could_be_measured_is_refused(tmp_path: Path) -> None:
+    manifest = write(tmp_path, SyntheticRun()) / MANIFEST
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"settings": {}}))
+    outcome = CliRunner(env={"COLUMNS": "500"}).invoke(app, ["explore", str(tmp_path)])
+    assert outcome.exit_code == 2
+    assert "no cell could be measured" in outcome.output
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "does not exist"), ("{}", "ARGS=growth")])
+def test_a_file_that_is_no_benchmark_is_refused_with_a_sentence(tmp_path: Path, content: str | None, said: str) -> None:
+    bench = tmp_path / "bench.json"
+    if content:
+        bench.write_text(content)
+    outcome = CliRunner(env={"COLUMNS": "500"}).invoke(app, ["growth", str(bench)])
+    assert outcome.exit_code == 2
+    assert said in outcome.output
 
 
 def test_the_headline_names_the_median_of_each_transport(tmp_path: Path) -> None:

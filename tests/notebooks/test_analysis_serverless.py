@@ -118,6 +118,14 @@ def test_a_void_row_is_left_out_and_one_that_is_missing_is_named(tmp_path: Path)
         hosted.judge(row["transport"], row["host"])
 
 
+def test_a_record_that_lacks_a_host_of_which_another_limit_was_measured_is_refused(tmp_path: Path) -> None:
+    with changed(tmp_path / HOSTED_FILE) as record:
+        del record["hosts"][FLUID]
+        record["hosted"] = [row for row in record["hosted"] if row["host"] != FLUID]
+    with pytest.raises(BrokenRun, match=f"interrupted run: it lacks {FLUID}"):
+        load_hosted(tmp_path).hosts  # noqa: B018
+
+
 def test_a_verdict_changes_with_what_hosts_accept_cut_and_stop(tmp_path: Path) -> None:
     with changed(tmp_path / HOSTED_FILE) as record:
         for row in record["hosted"]:

@@ -29,12 +29,10 @@ def points(bench: Path) -> pd.DataFrame:
     quick: whether the figures mean nothing.
     """
     record = json.loads(bench.read_text(encoding="utf-8"))
-    findings = pd.DataFrame(record["findings"])
-    rows = findings[findings["grows_with"] != ""].assign(value=lambda found: found["values"].str[0])
-    rows["quick"] = record.get("quick", False)
+    rows = pd.DataFrame([row for row in record.get("findings", []) if row["grows_with"]])
     if rows.empty:
         raise ValueError(f"{bench}: holds no measurement of growth; run `make bench ARGS=growth`")
-    return rows
+    return rows.assign(value=rows["values"].str[0], quick=record.get("quick", False))
 
 
 def headline(rows: pd.DataFrame) -> str:
