@@ -19,9 +19,12 @@ from results.schema import CELLS, CELLS_FILE
 from servers import transports
 
 SCENARIO = "steps"
-TOO_BUSY, GENERATOR = "servers", "generator"
+TOO_BUSY, GENERATOR, LOSSES = "servers", "generator", "losses"
 SLOW_MACHINE = "the machine was "
 """How the reasons of `loadtests.accounts.verdict.slow_cells` begin: suspect, though nothing was too much."""
+
+LAG = "the load generator"
+"""What the reasons of `loadtests.accounts.verdict.judge` contain if the generator was too slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Knee:
         if not self.bottleneck:
             return f"at least {self.most_users:,} users: no limit reached"
         if self.bottleneck == GENERATOR:
-            return f"at least {self.most_users:,} users, limited by the load generator"
+            return f"at least {self.most_users:,} users, limited by {LAG}"
         return f"{self.most_users:,} users, limited by the {self.bottleneck}"
 
 
@@ -97,15 +100,15 @@ def knees(folder: Path) -> tuple[Knee, ...]:
 def limit_curves(found: Sequence[Knee], figure_of: Callable[[Step], Interval | None]) -> list[Curve]:
     """Return a curve for each knee: one figure of its steps against the users, where it is known.
 
-    A step is ringed where the generator was the bottleneck, crossed where the servers were.
+    A step is crossed where the servers were the bottleneck, or messages were lost; ringed where it was another.
     """
     made = []
     for knee in found:
         transport = transports.find(knee.slug)
         points = {step.users: figure for step in knee.steps if (figure := figure_of(step)) is not None}
         too_much = [step for step in knee.steps if not step.is_sustained]
-        crossed = [step.users for step in too_much if step.outcome == TOO_BUSY]
-        ringed = [step.users for step in too_much if step.outcome != TOO_BUSY]
+        crossed = [step.users for step in too_much if step.outcome in (TOO_BUSY, LOSSES)]
+        ringed = [step.users for step in too_much if step.outcome not in (TOO_BUSY, LOSSES)]
         xs, ys = list(points), list(points.values())
         made.append(Curve(transport.label, transport.colour, xs, ys, ringed=ringed, crossed=crossed))
     return made
@@ -113,7 +116,8 @@ def limit_curves(found: Sequence[Knee], figure_of: Callable[[Step], Interval | N
 
 def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
     """Return one step. cells: its repeats; refused: how many repeats found the servers too busy."""
-    outcomes = zip(cells["limit"], cells["verdict"], cells["reason"], strict=True)
+    wrong = cells["lost"] + cells["duplicates"] + cells["out_of_order"]
+    outcomes = zip(cells["limit"], cells["verdict"], cells["reason"], wrong, strict=True)
     found = [*starmap(_bottleneck, outcomes), *[TOO_BUSY] * refused]
     bottlenecks = tuple(filter(None, found))
     repeats = len(found)
@@ -126,10 +130,13 @@ def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
     return Step(_users(point), latency_ms(run, slug, 95), interval(list(core)), bottlenecks, repeats)
 
 
-def _bottleneck(limit: str, verdict: str, reason: str) -> str:
-    """Return what was too much in one repeat; empty if nothing was."""
-    is_valid = verdict == "valid" or reason.startswith(SLOW_MACHINE)
-    return limit or ("" if is_valid else GENERATOR)
+def _bottleneck(limit: str, verdict: str, reason: str, wrong: int) -> str:
+    """Return what was too much in one repeat; empty if nothing was. wrong: messages lost, doubled or out of order."""
+    if limit or verdict == "valid" or reason.startswith(SLOW_MACHINE):
+        return limit
+    if LAG in reason:
+        return GENERATOR
+    return LOSSES if wrong else TOO_BUSY
 
 
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:

@@ -31,9 +31,11 @@ def points_of(scenario: str) -> dict[str, Run]:
         runs = points(chosen_folder(), scenario)
     except NothingValid:
         runs = points(ROOT / REFERENCE, scenario)
-    indexed = {point: run.cells.set_index(["transport", "repeat"], drop=False) for point, run in runs.items()}
-    common = reduce(pd.MultiIndex.intersection, (cells.index for cells in indexed.values()))
-    return {point: replace(run, cells=indexed[point].loc[common].reset_index(drop=True)) for point, run in runs.items()}
+    common = reduce(pd.merge, (run.cells[["transport", "repeat"]] for run in runs.values()))
+    return {
+        point: replace(run, **{table: getattr(run, table).merge(common) for table in ("cells", "deliveries", "kinds")})
+        for point, run in runs.items()
+    }
 
 
 def ratio(run: Run, slug: str, column: str, per: str = "delivered") -> float:

@@ -79,6 +79,28 @@ def test_a_slow_machine_alone_is_no_limit(tmp_path: Path, reason: str, most_user
     assert knee.most_users == most_users
 
 
+@pytest.mark.parametrize(
+    ("reason", "lost", "bottleneck"),
+    [
+        ("of 2,000 deliveries: 3 lost", 3, "losses"),
+        ("the load generator lagged, by 30 ms at p99", 0, "generator"),
+        ("of 2,000 deliveries: 3 lost; the load generator lagged, by 30 ms at p99", 3, "generator"),
+        ("sends fell behind their schedule, by 9.0 s at p99", 0, "servers"),
+    ],
+)
+def test_a_void_step_is_blamed_on_the_generator_only_if_that_lagged(
+    tmp_path: Path, reason: str, lost: int, bottleneck: str
+) -> None:
+    folder = steps(tmp_path, {100: "", 200: "none"})
+    cells = pd.read_csv(folder / CELLS_FILE, keep_default_na=False)
+    cells["limit"] = ""
+    cells["reason"] = cells["verdict"].map({"void": reason, "valid": ""})
+    cells["lost"] = cells["verdict"].map({"void": lost, "valid": 0})
+    cells.to_csv(folder / CELLS_FILE, index=False)
+    (knee,) = knees(folder)
+    assert (knee.most_users, knee.bottleneck) == (100, bottleneck)
+
+
 def test_a_run_without_steps_or_another_scenario_is_refused_by_its_name(tmp_path: Path) -> None:
     run = write(tmp_path, SyntheticRun())
     with pytest.raises(BrokenRun, match="--scenario steps"):
@@ -198,6 +220,24 @@ def test_runs_are_compared_by_the_repeats_that_both_have() -> None:
     plain, *_ = link.points_of("link").values()
     halved = replace(plain, cells=plain.cells[plain.cells["repeat"] > 0].assign(delivered=plain.cells["delivered"] * 2))
     assert link.beside(halved, plain, SHORT) == pytest.approx(0.5)
+
+
+def test_a_repeat_that_is_void_at_one_point_is_left_out_at_every_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its cells, of its kinds, from which latencies come, and of its deliveries."""
+    void = {(SHORT, 1): "void"}
+    runs = {
+        name: load(write(tmp_path / name, SyntheticRun(slugs=[SHORT, RAW[2]], repeats=3, verdicts=verdicts)))
+        for name, verdicts in (("a", void), ("b", {}))
+    }
+    monkeypatch.setattr(link, "points", lambda *_: runs)
+    for run in link.points_of("link").values():
+        for table in (run.cells, run.kinds, run.deliveries):
+            assert {slug: set(rows["repeat"]) for slug, rows in table.groupby("transport")} == {
+                SHORT: {0, 2},
+                RAW[2]: {0, 1, 2},
+            }
 
 
 def test_a_scenario_that_the_chosen_run_has_is_read_there_and_one_that_nobody_has_is_refused() -> None:
