@@ -83,10 +83,7 @@ def _scripts(name: str) -> str:
 
 
 def constants(folder: Path) -> dict[str, Any]:
-    """Return everything that the page needs of a run; what the run did not measure comes from the reference.
-
-    Raises ValueError if it has no cell.
-    """
+    """Return what a page needs of a run or, if that lacks it, of the reference; raise ValueError if it has no cell."""
     folders = (folder / link for link in OTHER_LINKS)
     further = [
         path.parent for each in folders for path in sorted(each.rglob(MANIFEST), key=lambda path: len(path.parts))
@@ -304,10 +301,7 @@ def _sum(cells: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 
 
 def _valid_cells(folder: Path) -> pd.DataFrame:
-    """Return the cells that are not void, each with the latency of its messages, and with clients' bytes.
-
-    Where clients counted none, as on macOS, these are the servers' counts.
-    """
+    """Return the cells that are not void, with the latency of messages, and bytes of the clients, else the servers."""
     cells, kinds = (
         pd.read_csv(folder / name, keep_default_na=False, na_values="nan") for name in (CELLS_FILE, KINDS_FILE)
     )

@@ -2,10 +2,10 @@
 
 A change is claimed only if the ranges of the repeats do not overlap and, of a latency, if it is larger than the load
 generator's own error (see quantiles.py); the same rule says which of two transports ranks above the other. Leaves out
-void cells, and names loads that only one run has.
+void cells, and names loads that only one run has, or that have one name and differ: of these nothing is compared.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import permutations
 from pathlib import Path
@@ -14,14 +14,18 @@ from typing import NamedTuple
 
 from rich.console import Group
 
+from notebooks.analysis import wording
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.prices import BYTES, CPU, REQUESTS, by_repeat, is_uncounted
 from notebooks.analysis.quantiles import resolution_ms
-from notebooks.analysis.runs import NothingValid, Run, load, loads
+from notebooks.analysis.runs import NothingValid, Run, load, loads, manifest_of
 from results.terminal import FittedTable, TableRow, columns_of, note
 
 P50, P95 = "p50, ms", "p95, ms"
 PRICES = {"requests each": REQUESTS, "bytes each": BYTES, "CPU each, us": CPU}
+MAY_DIFFER = {"seed", "measured_s", "warm_up_s", "link"}
+"""The fields of a workload with which it is still the same load: who sends what, and how often."""
+
 Key = tuple[str, str, str]
 """Scenario, point and transport of a load."""
 HOW_TO_READ = (
@@ -105,9 +109,21 @@ class Side(NamedTuple):
         return found
 
 
-def read_side(folder: Path) -> Side:
-    """Read a run; raises BrokenRun."""
-    return Side(folder, _figures(folder))
+def read_side(folder: Path, left_out: Container[tuple[str, str]] = ()) -> Side:
+    """Read a run, but for some loads; raises BrokenRun."""
+    return Side(folder, _figures(folder, [load for load in loads(folder) if load not in left_out]))
+
+
+def unequal_loads(first: Path, second: Path) -> dict[tuple[str, str], str]:
+    """Return the fields in which loads of both runs differ that have the same scenario and point; raises BrokenRun."""
+    before, after = (
+        {(load["scenario"], load["point"]): load for load in manifest_of(folder)["workloads"]}
+        for folder in (first, second)
+    )
+    both = {key: (load, after[key]) for key, load in before.items() if key in after}
+    fields = {key: sorted(old.keys() & new.keys() - MAY_DIFFER) for key, (old, new) in both.items()}
+    unequal = {key: [name for name in fields[key] if old[name] != new[name]] for key, (old, new) in both.items()}
+    return {key: ", ".join(names) for key, names in unequal.items() if names}
 
 
 def changes(first: Side, second: Side) -> list[Change]:
@@ -144,12 +160,14 @@ def verdict_sentences(first: Side, second: Side) -> list[str]:
 
 def diff(first: Path, second: Path) -> Group:
     """Return both runs side by side, how many changes are more than chance, and where both agree; raises BrokenRun."""
-    before, after = read_side(first), read_side(second)
+    unequal = unequal_loads(first, second)
+    before, after = (read_side(folder, unequal) for folder in (first, second))
     found = changes(before, after)
     only = sorted({key for key, _ in before.figures} ^ {key for key, _ in after.figures})
     p50_ms, p95_ms = (_largest_error(found, name) for name in (P50, P95))
     notes = [HOW_TO_READ.format(p50_ms=p50_ms, p95_ms=p95_ms)] if found else []
     notes += [f"Only in one of the runs: {'; '.join(map(_name, only))}."] if only else []
+    notes += [f"Not compared, since the loads differ: {_name(key)} ({names})." for key, names in unequal.items()]
     notes += [f"Changes by more than chance: {sum(change.is_claimed for change in found)}."]
     notes += [*ranking_sentences(before, after), *verdict_sentences(before, after)]
     return Group(FittedTable(columns_of("diff"), list(map(_row, found))), *map(note, notes))
@@ -160,7 +178,7 @@ def _largest_error(found: Sequence[Change], name: str) -> float:
 
 
 def _row(change: Change) -> TableRow:
-    before, after = (f"{median(figure.values):,.3g}" for figure in (change.first, change.second))
+    before, after = (wording.amount(median(figure.values)) for figure in (change.first, change.second))
     claimed = "yes" if change.is_claimed else "no"
     cells = (_name(change.key), change.name, before, after, change.percent, claimed)
     return TableRow(cells, style="bold" if change.is_claimed else "")
@@ -170,10 +188,10 @@ def _name(key: Sequence[str]) -> str:
     return ", ".join(filter(None, key))
 
 
-def _figures(folder: Path) -> Figures:
-    """Return the figures of each load, with a value for each repeat that is not void; raises BrokenRun."""
+def _figures(folder: Path, of: Sequence[tuple[str, str]]) -> Figures:
+    """Return the figures of these loads, with a value for each repeat that is not void; raises BrokenRun."""
     found: dict[tuple[Key, str], Figure] = {}
-    for scenario, point in loads(folder):
+    for scenario, point in of:
         with suppress(NothingValid):
             run = load(folder, scenario, point)
             for slug in run.slugs:

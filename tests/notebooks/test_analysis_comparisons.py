@@ -317,6 +317,32 @@ def test_a_verdict_that_two_runs_do_not_share_is_named(tmp_path: Path, monkeypat
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("rate_per_s", 0.5, "Not compared, since the loads differ: conversation (rate_per_s)."),
+        ("measured_s", 99.0, "Changes by more than chance: 3."),
+    ],
+)
+def test_loads_of_one_name_that_differ_are_not_compared(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], field: str, value: float, said: str
+) -> None:
+    for name, each, push_s in (("before", 0.2, 0.004), ("after", value, 0.050)):
+        plan = SyntheticRun(repeats=3, slugs=[RAW[2]], push_s={RAW[2]: push_s}, messages=400)
+        manifest = write(tmp_path / name, plan) / MANIFEST
+        made = json.loads(manifest.read_text())
+        made["workloads"][0][field] = each
+        manifest.write_text(json.dumps(made))
+    cells = pd.read_csv(tmp_path / "after" / CELLS_FILE, keep_default_na=False)
+    cells.assign(server_down_bytes=1250 * cells["delivered"]).to_csv(tmp_path / "after" / CELLS_FILE, index=False)
+    arguments = ["diff", *(str(tmp_path / name) for name in ("before", "after"))]
+    assert CliRunner(env={"COLUMNS": "160"}).invoke(app, arguments).exit_code == 0
+    printed = capfd.readouterr().out
+    assert said in printed
+    assert ("1,250" in printed) == (field == "measured_s")
+
+
+@pytest.mark.process
 @pytest.mark.parametrize(("push_s", "counted"), [(0.004, 0), (0.050, 2)])
 def test_the_command_prints_both_runs_and_names_loads_of_one_only(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], push_s: float, counted: int
