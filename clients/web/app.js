@@ -34,9 +34,8 @@ function enableComposer(lanes, intro) {
     submitted.preventDefault();
     const text = $("text").value.trim();
     $("text").value = "";
-    if (!text) return;
     intro.stop();
-    send(lanes, text);
+    if (text) send(lanes, text);
   };
   $("text").oninput = () => lanes.post({ kind: "typing", text: $("text").value });
   for (const part of $("composer").elements) part.disabled = false;
@@ -55,6 +54,7 @@ async function start() {
   };
   watch(window, onState, () => showError(ENDED));
   await attempt(() => lanes.show(reached, absent)); // a lane whose host refuses WebSockets may join later
+  if (!lanes.all.some(({ hasJoined }) => hasJoined)) return;
   await lanes.resetCounts();
   const intro = new Intro(lanes);
   const tour = new Tour(lanes, controls);

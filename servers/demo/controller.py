@@ -153,8 +153,7 @@ class DemoController:
             moves = (lane.move(HOSTS.get(profile), self._stores[slug]) for slug, lane in self._lanes.items())
             outcomes = await asyncio.gather(*moves, return_exceptions=True)
             self._profile = profile  # also of a lane whose server did not start: a restart starts it there
-            # The crowd of a transport that the last host refused has ended.
-            await asyncio.gather(*(lane.start_crowd(self._people) for lane in self._lanes_on()))
+            await asyncio.gather(*(lane.keep_crowd(self._people) for lane in self._lanes_on()))
             for outcome in outcomes:
                 if outcome:
                     raise outcome

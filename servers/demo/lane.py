@@ -134,6 +134,11 @@ class Lane:
         options = ["--transport", self.transport.slug, "--server", self.address, "--room", ROOM]
         self._crowd = ChildProcess(python_module("clients", "crowd", *options, "--people", str(people), "--attached"))
 
+    async def keep_crowd(self, people: int) -> None:
+        """Start a crowd again that has ended, since the last host refused its transport."""
+        if self._crowd is None or self._crowd.process.poll() is not None:
+            await self.start_crowd(people)
+
     async def stop_crowd(self) -> None:
         """End the crowd; waits until all have left."""
         crowd, self._crowd = self._crowd, None

@@ -37,7 +37,7 @@ export class Lanes {
     const joined = reached.filter(({ slug }) => !this.find(slug)).map((one) => this.#open(one));
     $("lanes").append(...absent.map(absentCard));
     this.#showCount();
-    await Promise.all(joined);
+    await Promise.allSettled(joined).then(() => Promise.all(joined)); // a failure waits for those that join
   }
 
   /** Write one message to every lane whose client has joined; resolves with each lane's latency, if it saw it. */

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -60,9 +60,8 @@ async def test_a_redis_that_does_not_start_is_awaited_by_a_thread_and_refuses_th
 async def test_a_moved_lane_gets_its_crowd_again_and_one_that_is_off_gets_none(
     demo: DemoController, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The crowd of a transport that a host refuses has ended meanwhile."""
     calls: list[tuple[str, str]] = []
-    for name in ("move", "start_crowd"):
+    for name in ("move", "keep_crowd"):
 
         async def note(lane: Lane, *_: object, name: str = name) -> None:
             calls.append((name, lane.transport.slug))
@@ -72,7 +71,19 @@ async def test_a_moved_lane_gets_its_crowd_again_and_one_that_is_off_gets_none(
     await demo.set_crowd(5)
     calls.clear()
     await demo.set_host(CLASSIC)
-    assert calls == [("move", slug) for slug in SLUGS] + [("start_crowd", slug) for slug in ON]
+    assert calls == [("move", slug) for slug in SLUGS] + [("keep_crowd", slug) for slug in ON]
+
+
+async def test_only_a_crowd_that_has_ended_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lane = Lane(TRANSPORTS[0], tmp_path, tmp_path, "secret")
+    start = AsyncMock()
+    monkeypatch.setattr(lane, "start_crowd", start)
+    for status, started in [(None, 0), (1, 1)]:
+        crowd = Mock()
+        crowd.process.poll.return_value = status
+        monkeypatch.setattr(lane, "_crowd", crowd)
+        await lane.keep_crowd(5)
+        assert start.await_count == started
 
 
 async def test_a_window_that_a_page_returns_to_stays_open_until_the_page_reads_its_counters(
