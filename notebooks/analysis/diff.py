@@ -2,7 +2,7 @@
 
 A change is claimed only if the ranges of the repeats do not overlap and, of a latency, if it is larger than the load
 generator's own error (see quantiles.py); the same rule says which of two transports ranks above the other. Leaves out
-void cells, and names loads that only one run has, or that have one name and differ: of these nothing is compared.
+void cells, and names loads that only one run has, or that have one name and differ: of these no figure is compared.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -117,7 +117,7 @@ def read_side(folder: Path, left_out: Container[tuple[str, str]] = ()) -> Side:
 def unequal_loads(first: Path, second: Path) -> dict[tuple[str, str], str]:
     """Return the fields in which loads of both runs differ that have the same scenario and point; raises BrokenRun."""
     before, after = (
-        {(load["scenario"], load["point"]): load for load in manifest_of(folder)["workloads"]}
+        {(load["scenario"], load["point"]): load for load in manifest_of(folder).get("workloads", [])}
         for folder in (first, second)
     )
     both = {key: (load, after[key]) for key, load in before.items() if key in after}

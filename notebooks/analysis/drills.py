@@ -124,9 +124,11 @@ def load_drills(folder: Path) -> Drills:
     for name, columns in DRILLS.items():
         rows = [{**of_older_rows, **row} for row in record[name]]
         found[name] = table(path, rows, columns) if rows else pd.DataFrame(columns=[column.name for column in columns])
-    sessions = found["soak"].groupby("session")["at_s"].agg(lambda at_s: at_s.max() - at_s.min())
+    soak = found["soak"]
+    whole = soak[soak["session"].isin(soak.loc[soak["quarter"] == QUARTERS - 1, "session"])]
+    sessions = (whole if len(whole) else soak).groupby("session")["at_s"].agg(lambda at_s: at_s.max() - at_s.min())
     longest = sessions[::-1].idxmax() if len(sessions) else ""  # of two that are as long, the later one
-    return Drills(**found, session=found["soak"][found["soak"]["session"] == longest])
+    return Drills(**found, session=soak[soak["session"] == longest])
 
 
 def _kills(rows: pd.DataFrame) -> tuple[str, str]:

@@ -24,7 +24,8 @@ SLOW_MACHINE = "the machine was "
 """How the reasons of `loadtests.accounts.verdict.slow_cells` begin: suspect, though nothing was too much."""
 
 LAG = "the load generator"
-"""What the reasons of `loadtests.accounts.verdict.judge` contain if the generator was too slow."""
+LATE = ("fell behind", "the servers responded", "never acknowledged")
+"""What the reasons of `loadtests.accounts` contain if the generator was too slow, and if the servers were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +135,9 @@ def _bottleneck(limit: str, verdict: str, reason: str, wrong: int) -> str:
     """Return what was too much in one repeat; empty if nothing was. wrong: messages lost, doubled or out of order."""
     if limit or verdict == "valid" or reason.startswith(SLOW_MACHINE):
         return limit
-    if LAG in reason:
-        return GENERATOR
-    return LOSSES if wrong else TOO_BUSY
+    if wrong and LAG not in reason:
+        return LOSSES
+    return TOO_BUSY if LAG not in reason and any(sign in reason for sign in LATE) else GENERATOR
 
 
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
