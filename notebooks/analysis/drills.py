@@ -105,24 +105,16 @@ class Drills:
         outcome = f"{losses}; memory {held_mb:.0f} MB ({memory}), descriptors {descriptors}"
         if rows["messages"].max() < QUARTERS * SAMPLES_MIN[99]:  # a quarter may have too few deliveries for a p99
             return extent, outcome
-        return extent, f"{outcome}, p99 {wording.duration(late_ms)} ({p99_growth}{_stolen(rows)})"
-
-
-def _stolen(rows: pd.DataFrame) -> str:
-    """Return for which share of the last quarter of a soak the machine's host ran something else, if that is known."""
-    last = rows.groupby("quarter")[["stolen_s", "at_s"]].last().diff().iloc[-1]
-    share = last["stolen_s"] / last["at_s"]
-    return "" if np.isnan(share) else f"; the host ran something else for {share:.1%} of the time"
+        return extent, f"{outcome}, p99 {wording.duration(late_ms)} ({p99_growth})"
 
 
 def load_drills(folder: Path) -> Drills:
     """Read the record; raise BrokenRun when it, or a column, is not there."""
     path = folder / DRILLS_FILE
     record: Mapping[str, list[Mapping[str, object]]] = read(path)
-    of_older_rows = {column.name: 0 for column in VICTIMS} | {"stolen_s": np.nan}
     found = {}
     for name, columns in DRILLS.items():
-        rows = [{**of_older_rows, **row} for row in record[name]]
+        rows = record[name]
         found[name] = table(path, rows, columns) if rows else pd.DataFrame(columns=[column.name for column in columns])
     soak = found["soak"]
     whole = soak[soak["session"].isin(soak.loc[soak["quarter"] == QUARTERS - 1, "session"])]
@@ -134,8 +126,7 @@ def load_drills(folder: Path) -> Drills:
 def _kills(rows: pd.DataFrame) -> tuple[str, str]:
     killed = {column.name.removeprefix("killed_"): rows[column.name].sum() for column in VICTIMS}
     victims = ", ".join(f"{count:,} of the {victim.replace('_', ' ')}" for victim, count in killed.items() if count)
-    kills = f"{rows['kills'].sum():,} kills" + (f" ({victims})" if victims else "")
-    return f"{kills}, {rows['messages'].sum():,} messages", _losses(rows)
+    return f"{rows['kills'].sum():,} kills ({victims}), {rows['messages'].sum():,} messages", _losses(rows)
 
 
 def _fuzz(rows: pd.DataFrame) -> tuple[str, str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from loadtests.harness.server_probe import stolen_s
 from servers.transports import TRANSPORTS
 from tests.drills.running import Running, talking, tracebacks_in, tree
 from tests.outages.outcome import outcome
@@ -85,7 +84,6 @@ def figures(chat: Running, quarter_s: float, examined_s: tuple[float, float]) ->
         "descriptors": sum(process.num_fds() for process in processes),
         "quarter_p50_s": round(float(p50_s), 4),
         "quarter_p99_s": round(float(p99_s), 4),
-        "stolen_s": round(stolen_s(), 2),
         "messages": sum(len(person.sent) for person in chat.joined.people),
         **{name: found[name] for name in ("lost", "duplicates", "out_of_order")},
         **tracebacks_in(chat.folder),
