@@ -2,11 +2,11 @@
 
 import asyncio
 import ssl
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from itertools import count
+from typing import Literal
 
 import httpx
 from anyio.from_thread import start_blocking_portal
@@ -20,37 +20,33 @@ from hyperframe.frame import SettingsFrame
 from servers.deploy.child_process import LOOPBACK
 from servers.links import certificate_file
 
+NUMBER = "X-Connection"
+"""The header field in which the server gets the number of the client's connection."""
+
 FLOOD = SettingsFrame().serialize() * 1_000
 
-REQUESTS_TO_BREAK = ("send", "events")
-"""The proxy breaks the responses to these requests: the server has executed them, but the client does not learn it."""
-
-BREAK_EVERY = 3  # of the parts of those responses
-BREAKS_MAX = 10  # of each kind of request: a client that returns causes further events, which would be broken, too
 Act = Literal["reset", "goaway", "flood"]  # RST_STREAM ends a stream, GOAWAY a connection; or SETTINGS without end
 Request = tuple[dict[str, str], bytearray]  # header fields and body
 
 
 @dataclass
 class BreakingProxy:
-    """Interrupts some responses of a server by one kind of act; broken: how often, by what was requested."""
+    """Passes requests on, with the number of their connection; act_of: by path, what to do to a part of a response."""
 
     server: str
-    act: Act
-    address: str = ""
-    broken: Counter[str] = field(default_factory=Counter)
-    parts: Counter[str] = field(default_factory=Counter)
+    act_of: Callable[[str], Act | None]
+    alpn: str
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Self]:
-        """Serve until the block ends."""
+    async def serving(self) -> AsyncIterator[str]:
+        """Serve until the block ends; yields the address."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate_file())
-        context.set_alpn_protocols(["h2"])
+        context.set_alpn_protocols([self.alpn])
         server = await asyncio.start_server(self._connected, LOOPBACK, 0, ssl=context)
-        self.address = f"https://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
         try:
-            yield self
+            yield f"https://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
         finally:
             server.close()
 
@@ -59,7 +55,8 @@ class BreakingProxy:
         peer.initiate_connection()
         requests: dict[int, Request] = {}
         passing: dict[int, asyncio.Task[None]] = {}
-        async with httpx.AsyncClient(base_url=self.server, trust_env=False, timeout=None) as client:
+        numbered = {NUMBER: str(next(self.numbers))}
+        async with httpx.AsyncClient(base_url=self.server, headers=numbered, trust_env=False, timeout=None) as client:
             with suppress(OSError, ProtocolError):
                 writer.write(peer.data_to_send())
                 while data := await reader.read(65_536):
@@ -92,40 +89,33 @@ class BreakingProxy:
             fields = [(":status", str(response.status_code)), ("content-type", response.headers["content-type"])]
             peer.send_headers(number, fields)
             async for part in response.aiter_raw():
-                if self._is_due(path):
-                    await self._break(peer, writer, number)
+                if act := self.act_of(path):
+                    await perform(act, peer, writer, number)
                     return
                 peer.send_data(number, part)
                 writer.write(peer.data_to_send())
         peer.end_stream(number)
         writer.write(peer.data_to_send())
 
-    def _is_due(self, path: str) -> bool:
-        """Return whether to break the response now, and count it."""
-        request = path.partition("?")[0].rpartition("/")[2]
-        self.parts[request] += 1
-        is_next = request in REQUESTS_TO_BREAK and self.parts[request] % BREAK_EVERY == 0
-        is_due = is_next and self.broken[request] < BREAKS_MAX
-        self.broken[request] += is_due
-        return is_due
 
-    async def _break(self, peer: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
-        if self.act == "reset":
-            peer.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
-        elif self.act == "goaway":
-            peer.close_connection()
-        writer.write(peer.data_to_send())
-        while self.act == "flood":
-            writer.write(FLOOD)
-            await writer.drain()
-            await asyncio.sleep(0)  # a lost connection is noticed only when others run, too
-        if self.act == "goaway":
-            writer.close()
+async def perform(act: Act, peer: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
+    """Break the stream of that number, or its connection."""
+    if act == "reset":
+        peer.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
+    elif act == "goaway":
+        peer.close_connection()
+    writer.write(peer.data_to_send())
+    while act == "flood":
+        writer.write(FLOOD)
+        await writer.drain()
+        await asyncio.sleep(0)  # a lost connection is noticed only when others run, too
+    if act == "goaway":
+        writer.close()
 
 
 @contextmanager
-def breaking(server: str, act: Act) -> Iterator[BreakingProxy]:
-    """Run a proxy in a thread of its own until the block ends."""
-    proxy = BreakingProxy(server, act)
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(proxy.serving()):
-        yield proxy
+def breaking(server: str, act_of: Callable[[str], Act | None], alpn: str = "h2") -> Iterator[str]:
+    """Run a proxy in a thread of its own until the block ends; yields its address."""
+    proxy = BreakingProxy(server, act_of, alpn)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(proxy.serving()) as address:
+        yield address
