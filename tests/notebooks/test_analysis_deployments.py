@@ -67,15 +67,6 @@ def test_theory_adds_the_delay_to_the_service_to_the_median_and_does_not_predict
     assert [list(curve.theory) for curve in managed.third_transit(REFERENCE, 95)] == [[], []]
 
 
-def test_the_signals_beside_a_message_count_like_messages() -> None:
-    signals = load(REFERENCE, "signals")
-    kinds = signals.kinds[signals.kinds["transport"] == "pusher_adapter"]
-    counted = kinds["events"] + kinds["delivered"]
-    messages = kinds["events"].where(kinds["kind"] == "message")
-    by_repeat = counted.groupby(kinds["repeat"]).sum() / messages.groupby(kinds["repeat"]).sum()
-    assert managed.counted_per_message(signals).value == pytest.approx(by_repeat.median())
-
-
 def test_the_table_of_a_plan_divides_its_messages_by_what_a_message_counts() -> None:
     messages, connections = 200_000, 100
     counted = 1 + 10  # a message in a room of ten

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from statistics import median
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from notebooks.analysis import comparisons
 from notebooks.analysis.prices import BYTES, CPU, EMPTY, REQUESTS, price
 from notebooks.analysis.quantiles import (
     UNCALIBRATED_MS,
+    Interval,
     differences,
+    interval,
     latency,
     medians_ms,
     resolution_ms,
@@ -91,3 +95,21 @@ def test_without_the_cpu_time_of_its_engine_a_run_has_no_price_in_cpu_time(tmp_p
     run = load(write(tmp_path, SyntheticRun(slugs=["short_polling"], sees_store=False)))
     assert price(run, "short_polling", CPU) is None
     assert price(run, "short_polling", REQUESTS) is not None
+
+
+@pytest.mark.parametrize("repeats", [[4.0], [1.0, 2.0, 9.0], [5.0, 1.0, 3.0, 2.0, 4.0]])
+def test_the_interval_of_few_repeats_is_their_range_around_their_median(repeats: list[float]) -> None:
+    assert interval(repeats) == Interval(median(repeats), min(repeats), max(repeats))
+    with pytest.raises(ValueError, match="at least one repeat"):
+        interval([])
+
+
+def test_the_interval_of_many_repeats_is_scipys_percentile_bootstrap() -> None:
+    """The limits are those of `scipy.stats.bootstrap(..., method="percentile")` of scipy 1.17."""
+    found = interval([Random(seed).gauss(100.0, 10.0) for seed in range(60)])
+    assert (found.low, found.high) == pytest.approx((94.37615918689895, 103.10688213606986), rel=1e-12)
+
+
+def test_an_interval_is_written_with_its_limits_on_a_second_line_if_they_differ() -> None:
+    assert f"{Interval(4.0, 4.0, 4.0):.1f}" == "4.0"
+    assert f"{Interval(1012.4, 990.6, 1040.2):,.0f}" == "1,012\n991\N{EN DASH}1,040"
