@@ -1,6 +1,7 @@
 """GOAWAY, RST_STREAM and a flood of SETTINGS while people send and read: whatever was acknowledged arrives, once."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,7 +10,7 @@ from servers.transports import find
 from tests.support.breaking_proxy import Act, breaking
 from tests.support.chat_harness import ChatHarness, deliver, events, serving
 
-pytestmark = [pytest.mark.process, pytest.mark.usefixtures("certificates")]
+pytestmark = pytest.mark.process
 
 REQUESTS_TO_BREAK = ("send", "events")
 """The proxy breaks the responses to these requests: the server has executed them, but the client does not learn it."""
@@ -36,13 +37,19 @@ class SomeParts:
         return self.act
 
 
+@pytest.fixture(scope="module", params=["short_polling", "long_polling", "server_sent_events"])
+def harness(request: pytest.FixtureRequest, certificates: None) -> Iterator[ChatHarness]:
+    transport = find(request.param)
+    with serving(transport) as server:
+        yield ChatHarness(transport, server.address)
+
+
 @pytest.mark.parametrize("act", ["reset", "goaway", "flood"])
-@pytest.mark.parametrize("slug", ["short_polling", "long_polling", "server_sent_events"])
-async def test_a_clients_messages_arrive_once_over_http2_that_breaks(slug: str, act: Act) -> None:
-    transport, acts = find(slug), SomeParts(act)
-    with serving(transport) as server, breaking(server.address, acts) as address:
+async def test_a_clients_messages_arrive_once_over_http2_that_breaks(harness: ChatHarness, act: Act) -> None:
+    acts = SomeParts(act)
+    with breaking(harness.address, acts) as address:
         texts = [f"{act} {number}" for number in range(9)]
-        async with ChatHarness(transport, address).joined("Ada", "Bob") as (ada, bob):
+        async with ChatHarness(harness.transport, address).joined("Ada", "Bob") as (ada, bob):
             for text in texts:
                 await ada.send(text)
             for client in (ada, bob):

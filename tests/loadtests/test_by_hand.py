@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from time import monotonic, sleep
@@ -170,13 +171,12 @@ def test_two_processes_by_hand_show_every_request_and_count_every_delivery(tmp_p
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("setting", ["LOCUST_HOST=http://127.0.0.1:1", "LOCUST_RUN_TIME=x", "host=x"])
 def test_a_comparisons_locust_ignores_settings_of_its_environment_and_of_files(
-    setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(*setting.split("="))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".locust.conf").write_text(setting if setting.islower() else "")
+    for name, value in {"LOCUST_HOST": "http://127.0.0.1:1", "LOCUST_RUN_TIME": "x", "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / ".locust.conf").write_text("host=x")
     done = by_hand(module="loadtests.users.plain_locust")
     assert (done.returncode, "Traceback" in done.stdout) == (1, False)
     assert "locust: error: The host (--host) is missing" in done.stdout
@@ -219,6 +219,10 @@ class Page(httpx.Client):
 
     def start(self, **fields: object) -> dict[str, Any]:
         return dict(self.post("/swarm", data={"user_count": LOAD.users, "spawn_rate": 100, **fields}).json())
+
+    def start_soon(self, **fields: object) -> None:
+        """Start a test as soon as the last one is over."""
+        self._await(lambda: self.start(**fields)["success"])
 
     def await_state(self, state: str) -> None:
         """Wait until the page shows that state; it lags by up to 2 s."""
@@ -264,20 +268,16 @@ def test_each_load_that_the_web_interface_starts_delivers_everything(tmp_path: P
     with serving("raw_websocket", None, tmp_path / "log") as server, page(tmp_path / "out", *processes) as shown:
         shown.await_state("ready")
 
-        def start_soon(measured_s: float) -> None:
-            deadline_s = monotonic() + DEADLINE_S
-            while not shown.start(host=server.address, measuring_window_seconds=measured_s)["success"]:
-                assert monotonic() < deadline_s, "the last test never ends"
-
-        start_soon(1)
-        start_soon(2)
-        shown.await_deliveries(2)
-        start_soon(600)
+        start_soon = partial(shown.start_soon, host=server.address)
+        start_soon(measuring_window_seconds=1)
+        start_soon(measuring_window_seconds=1.5)
+        shown.await_deliveries(1.5)
+        start_soon(measuring_window_seconds=600)
         shown.await_state("running")
         assert not shown.start(host=server.address)["success"], "its users are fixed while it runs"
         shown.post("/stop")
-        start_soon(3)
-        shown.await_deliveries(3)
+        start_soon(measuring_window_seconds=2)
+        shown.await_deliveries(2)
 
 
 @pytest.mark.process

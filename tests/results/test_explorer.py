@@ -62,8 +62,8 @@ def camel(name: str) -> str:
 
 
 @pytest.mark.process
-@settings(max_examples=20)
-@given(st.lists(st.tuples(*(st.tuples(*arguments) for arguments in FORMULAS.values())), min_size=1, max_size=20))
+@settings(max_examples=5)  # each starts a process
+@given(st.lists(st.tuples(*(st.tuples(*arguments) for arguments in FORMULAS.values())), min_size=20, max_size=60))
 def test_the_pages_formulas_are_those_of_python(drawn: list[tuple[tuple[Any, ...], ...]]) -> None:
     calls = [(name, values) for each in drawn for name, values in zip(FORMULAS, each, strict=True)]
     expected = [getattr(theory, name)(*values) for name, values in calls]

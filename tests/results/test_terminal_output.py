@@ -6,11 +6,13 @@ import runpy
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
 
 from loadtests.experiments.bench.findings import BenchFinding, Target, show
 from loadtests.experiments.calibration import record
@@ -76,9 +78,15 @@ def calibrated(console: Console, _: Path) -> None:
     )
 
 
-def summarised(console: Console, folder: Path) -> None:
+def summarised(console: Console, _: Path) -> None:
+    console.print(summary_of_a_run())
+
+
+@cache
+def summary_of_a_run() -> Group:
     verdicts = {("raw_websocket", 1): "suspect", ("long_polling", 0): "void"}
-    console.print(summary(write(folder, SyntheticRun(repeats=3, verdicts=verdicts))))
+    with TemporaryDirectory() as folder:
+        return summary(write(Path(folder), SyntheticRun(repeats=3, verdicts=verdicts)))
 
 
 LABELS = [row.label for row in TRANSPORTS]
