@@ -17,7 +17,16 @@ from results.explorer import PAGE
 from results.schema import CELLS, DELIVERIES, DELIVERIES_FILE
 from servers.transports import TRANSPORTS, Commands, find
 from tests.support.guest import until
-from tests.support.loadtest_run import OPTIONS, ROOT, ComparedRun, cells_below, compared, manifest_below
+from tests.support.loadtest_run import (
+    OPTIONS,
+    ROOT,
+    ComparedRun,
+    cells_below,
+    compared,
+    complete,
+    manifest_below,
+    run_loadtests,
+)
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
@@ -29,7 +38,8 @@ Cells = dict[str, dict[str, str]]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ComparedRun:
     """Return a finished comparison. Its generator may lag on a busy machine: no latency is tested."""
-    return compared(tmp_path_factory.mktemp("results"))
+    folder = tmp_path_factory.mktemp("results")
+    return complete(folder, run_loadtests(folder, f"compare {OPTIONS}"))
 
 
 @pytest.fixture(scope="module")

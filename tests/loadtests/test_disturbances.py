@@ -34,8 +34,8 @@ from servers.transports import TRANSPORTS, find
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
 LOAD = Workload(users=4, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.25)
-STALLED = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=3.0, poll_interval_s=0.5)
-RESTARTED = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=5.0, restart_at_s=1.0)
+STALLED = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=2.5, poll_interval_s=0.5)
+RESTARTED = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=4.0, restart_at_s=0.5)
 STALL_S = 1.0
 DEADLINE_S = 20.0
 SLUGS = [row.slug for row in TRANSPORTS]
@@ -141,7 +141,7 @@ def test_handshakes_are_counted_and_a_resumed_one_carries_no_certificate(resume_
 
 
 def test_a_user_who_returns_before_the_webhook_of_leaving_misses_nothing() -> None:
-    cell = measured("pusher_adapter", replace(LOAD, webhooks=1, comings_per_s=0.3, measured_s=8.0))
+    cell = measured("pusher_adapter", replace(LOAD, webhooks=1, comings_per_s=1.0, measured_s=4.0))
     assert cell.settings["presence"] == "webhook"
 
 
@@ -171,7 +171,7 @@ def test_a_second_of_stall_shows_in_full_and_nothing_is_lost(tmp_path: Path) -> 
     ):
         window = generator.await_window()
         assert window is not None
-        sleep(max(0.0, window.start_s + 1.0 - perf_counter()))
+        sleep(max(0.0, window.start_s + 0.5 - perf_counter()))
         began_s, ended_s = stall(server.pids["api"])
         samples = generator.await_samples()
     assert (samples.send_failures, samples.troubles) == (0, [])

@@ -14,6 +14,7 @@ from loadtests.accounts.samples import Samples
 from loadtests.experiments.hosted.accounts import METERED, Bill, Row, row_of, timeline_of
 from loadtests.experiments.hosted.command import HOSTS, LIMIT, measure_hosts, steps
 from loadtests.plan.workload import HOLD_S, Workload
+from loadtests.reports import trials
 from loadtests.scenarios import Planned, experiment
 from loadtests.users.delivery_recorder import DeliveryRecorder
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE
@@ -160,7 +161,8 @@ def test_the_timeline_of_polling_has_requests_and_messages_from_their_intended_m
 
 @pytest.mark.process
 @pytest.mark.xdist_group("measuring")
-def test_a_measurement_adds_up_though_the_host_cuts_sockets(tmp_path: Path) -> None:
+def test_a_measurement_adds_up_though_the_host_cuts_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "ATTEMPTS_MAX", 1)  # a lag changes nothing that is tested
     assert measure_hosts(tmp_path, quick=True, transports=[SOCKETS]) == 0
     (load,) = experiment("hosted", quick=True).workloads
     made = json.loads((tmp_path / HOSTED_FILE).read_text())
@@ -169,7 +171,6 @@ def test_a_measurement_adds_up_though_the_host_cuts_sockets(tmp_path: Path) -> N
     assert (figures["transport"], figures["host"], figures["repeat"]) == (SOCKETS.slug, QUICK, 0)
     assert (figures["max_duration_s"], figures["concurrency"]) == (2.0, 100)
     assert figures["connected"] == figures["users"] == load.users
-    assert figures["trials"] >= 1
     assert figures["expected"] == figures["delivered"] == load.users * figures["messages"] > 0
     assert (figures["lost"], figures["duplicates"], figures["out_of_order"], figures["send_failures"]) == (0, 0, 0, 0)
     assert "not back" not in figures["reason"], "the generator did not wait for all returns"

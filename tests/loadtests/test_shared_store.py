@@ -28,7 +28,7 @@ from tests.support.loadtest_rows import BOTH, cell, noted, received, sent
 from tests.support.loadtest_run import ANYWHERE, compared
 from tests.support.stores import draft, opened
 
-LOAD = Workload(users=8, room_size=4, rate_per_s=1.0, measured_s=2.0, poll_interval_s=0.5)
+LOAD = Workload(users=8, room_size=4, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.5)
 
 
 @pytest.mark.xdist_group("measuring")

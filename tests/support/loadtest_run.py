@@ -1,4 +1,4 @@
-"""A real comparison in a process of its own: what it printed, and what it left in its folder."""
+"""Real comparisons, in a process of their own or in this one: what they printed, and what they left in a folder."""
 
 import csv
 import json
@@ -10,14 +10,16 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from typer.testing import CliRunner
 
 from loadtests import compare
+from loadtests.__main__ import app
 from loadtests.harness.cores import Cores
 from results.schema import CELLS_FILE, MANIFEST
 
 ROOT = Path(__file__).parents[2]
 ANYWHERE = Cores(None, None)
-OPTIONS = "--users 8 --room-size 4 --rate 1 --seconds 2 --poll 0.5"
+OPTIONS = "--users 8 --room-size 4 --rate 2 --seconds 1 --poll 0.5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,18 @@ def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> str:
     return done.stdout
 
 
-def compared(out: Path, options: str = "") -> ComparedRun:
-    """Run a comparison with OPTIONS and these, in which every acknowledged message reaches everyone exactly once."""
-    output = run_loadtests(out, f"compare {OPTIONS} {options}")
+def compared(out: Path, options: str) -> ComparedRun:
+    """Run a comparison with OPTIONS and these in this process, which draws no charts."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(compare.Run, "analyse", lambda *_: [])
+        command = ["compare", *OPTIONS.split(), *options.split(), "--out", str(out)]
+        done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return complete(out, done.output)
+
+
+def complete(out: Path, output: str) -> ComparedRun:
+    """Return a run with OPTIONS in which every acknowledged message has reached everyone exactly once."""
     (folder,) = out.iterdir()
     cells = cells_below(out)
     for cell in cells:
