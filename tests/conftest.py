@@ -19,8 +19,10 @@ from servers.links import FOLDER_VARIABLE, Link, issued_certificates
 from tests.support.engines import Engines, what_is_missing
 
 FIRST = (
-    "measuring",
+    "measuring",  # all that reserve the cores, and so would wait for each other
     "tests/browser",
+    "tests/loadtests/test_disturbances",
+    "tests/loadtests/test_by_hand",
     "tests/notebooks/test_notebooks",
     "tests/test_further_transport",
     "conformance",

@@ -31,7 +31,7 @@ from results.schema import CELLS
 from servers.deploy.child_process import ChildProcess, python_module
 from servers.transports import TRANSPORTS, find
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
+pytestmark = pytest.mark.process
 
 LOAD = Workload(users=4, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.25)
 STALLED = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=2.5, poll_interval_s=0.5)
