@@ -14,7 +14,7 @@ from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuanti
 from loadtests.experiments.calibration.stub_room import StubLog, StubRoom
 from servers.core.wire import Page, Send
 from servers.transports import TRANSPORTS
-from tests.support.loadtest_run import run_loadtests
+from tests.support.loadtest_run import run_in_this_process
 
 DELAYS_MS = [0.0, 20.0]
 DELIVERY = Delivery(
@@ -75,7 +75,7 @@ async def test_the_stub_delays_every_message_and_keeps_the_order() -> None:
     ("link", "options"), [("plain", "--delay 20"), pytest.param("h2", "--link h2", marks=pytest.mark.drill)]
 )
 def test_a_calibration_records_the_error_of_every_transport(tmp_path: Path, link: str, options: str) -> None:
-    printed = run_loadtests(tmp_path, f"calibrate --users 20 --seconds 1 --delay 0 {options}")
+    printed = run_in_this_process(tmp_path, f"calibrate --users 20 --seconds 1 --delay 0 {options}")
     output = " ".join(printed.split())
     (path,) = tmp_path.iterdir()
     made = json.loads(path.read_text())

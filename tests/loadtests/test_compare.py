@@ -17,16 +17,7 @@ from results.explorer import PAGE
 from results.schema import CELLS, DELIVERIES, DELIVERIES_FILE
 from servers.transports import TRANSPORTS, Commands, find
 from tests.support.guest import until
-from tests.support.loadtest_run import (
-    OPTIONS,
-    ROOT,
-    ComparedRun,
-    cells_below,
-    compared,
-    complete,
-    manifest_below,
-    run_loadtests,
-)
+from tests.support.loadtest_run import OPTIONS, ROOT, ComparedRun, cells_below, compared, manifest_below, run_loadtests
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("measuring")]
 
@@ -38,8 +29,7 @@ Cells = dict[str, dict[str, str]]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ComparedRun:
     """Return a finished comparison. Its generator may lag on a busy machine: no latency is tested."""
-    folder = tmp_path_factory.mktemp("results")
-    return complete(folder, run_loadtests(folder, f"compare {OPTIONS}"))
+    return compared(tmp_path_factory.mktemp("results"), run=run_loadtests)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,18 +64,18 @@ def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> str:
     return done.stdout
 
 
-def compared(out: Path, options: str) -> ComparedRun:
-    """Run a comparison with OPTIONS and these in this process, which draws no charts."""
+def run_in_this_process(out: Path, command: str) -> str:
+    """Do the same without another process, and without charts, which would need one."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(compare.Run, "analyse", lambda *_: [])
-        command = ["compare", *OPTIONS.split(), *options.split(), "--out", str(out)]
-        done = CliRunner().invoke(app, command, catch_exceptions=False)
+        done = CliRunner().invoke(app, [*command.split(), "--out", str(out)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return complete(out, done.output)
+    return done.output
 
 
-def complete(out: Path, output: str) -> ComparedRun:
-    """Return a run with OPTIONS in which every acknowledged message has reached everyone exactly once."""
+def compared(out: Path, options: str = "", run: Callable[[Path, str], str] = run_in_this_process) -> ComparedRun:
+    """Run a comparison with OPTIONS and these, in which every acknowledged message reaches everyone exactly once."""
+    output = run(out, f"compare {OPTIONS} {options}")
     (folder,) = out.iterdir()
     cells = cells_below(out)
     for cell in cells:
