@@ -2,10 +2,7 @@
 
 import json
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,13 +21,6 @@ DEADLINE_S = 20.0
 LOAD = Workload(users=2, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.5, text_bytes=24)
 
 
-def all_at_once() -> dict[str, Any]:
-    """Record all networks at the same time: on each of them the client waits for seconds before it falls back."""
-    with ThreadPoolExecutor(len(pusher_js.NETWORKS)) as pool:
-        found = pool.map(partial(pusher_js._record, "node"), pusher_js.NETWORKS.values())
-        return dict(zip(pusher_js.NETWORKS, found, strict=True))
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Record one transport that has every link and one that has a single one, and write it down as the command does."""
@@ -39,7 +29,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patched.setattr(command, "TRANSPORTS", (find("pusher_adapter"), find("short_polling")))
         patched.setattr(command, "CONVERSATION", LOAD)
         patched.setattr(pusher_js, "PAIRS", 1)
-        patched.setattr(pusher_js, "record_networks", all_at_once)
         assert command.capture(folder) == 0
     return folder
 
