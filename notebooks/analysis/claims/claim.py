@@ -7,7 +7,7 @@ here. A claim that is true because our own programs were written so is "by const
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,12 +48,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What claims are tested on: a run of all scenarios, and the records in its folder, each read once."""
+    """What claims are tested on: the loads of a run of all scenarios, and the records beside it, each read once."""
 
     folder: Path
 
+    @cached_property
+    def _load(self) -> Callable[[str, str], Run]:
+        return cache(partial(load, self.folder))
+
     def run(self, scenario: str, point: str = "") -> Run:
-        return load(self.folder, scenario, point)
+        return self._load(scenario, point)
 
     @cached_property
     def rates(self) -> Measured:
