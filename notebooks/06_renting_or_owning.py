@@ -96,7 +96,7 @@ assert near < min(far)
 # plan (2026-05-08):
 
 # %%
-sandbox = prices.service("pusher").plans[0]
+sandbox = prices.services["pusher"].plans[0]
 free_a_day = int(sandbox.included["messages_per_day"])
 assert (sandbox.usd, free_a_day, sandbox.included["connections"]) == (0, 200_000, 100)
 managed.counting(folder, free_a_day, int(sandbox.included["connections"]))
@@ -150,7 +150,7 @@ print("The first limit, at 120 events an hour, by room size:", ", ".join(map("{}
 assert all(
     managed.users_within(measured, prices, usual, ("pusher", "connections"), 10 * MOST, plan)
     < managed.users_within(measured, prices, usual, ("pusher", "messages_per_day"), 10 * MOST, plan)
-    for plan in range(len(prices.service("pusher").plans))
+    for plan in range(len(prices.services["pusher"].plans))
 )
 managed.plans_table(measured, prices, usual, 10 * MOST)
 
@@ -319,16 +319,13 @@ wording.Prose(
 )
 
 # %% [markdown]
-# ## If the chat is commercial
-#
-# Vercel's free plan is for private use. A commercial chat pays from its first user, unless it runs on a single
-# server:
+# All this is private use, for which alone Vercel's free plan is. A commercial chat needs the Pro plan, at $20 a month,
+# from its first user on, unless it runs on a single server.
 
 # %%
-commercial = bills(usual, measured, prices, commercial=True)
-for users in (1, 10, 100, 1_000, 10_000):
-    assert min(commercial, key=lambda name: commercial[name](users).usd) == reports.SINGLE
-assert commercial[reports.SINGLE](1).usd == 0 < commercial[reports.SEPARATE](1).usd
+hobby, pro = prices.services["vercel"].plans
+assert (hobby.commercial, pro.commercial, pro.usd) == (False, True, 20)
+assert all(plan.commercial for plan in prices.services["railway"].plans)
 side_by_side.bill_table(measured, prices, usual)
 
 # %% [markdown]

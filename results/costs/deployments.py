@@ -79,26 +79,17 @@ def measured_in(folder: Path) -> Measured:
     return {slug: rates(folder, slug) for slug in BILLED}
 
 
-def bill(
-    deployment: str, activity: Activity, measured: Measured, prices: Prices, *, commercial: bool = False, host: str = ""
-) -> Bill:
-    """Return a month at the cheapest plans; raises ValueError when the deployment or the host is unknown.
-
-    host: the service that runs the code, if not today's Vercel or Railway.
-    """
-    if deployment not in DEPLOYMENTS:
-        raise ValueError(f"deployment: expected one of {', '.join(DEPLOYMENTS)}, got {deployment!r}")
+def bill(deployment: str, activity: Activity, measured: Measured, prices: Prices, host: str = "") -> Bill:
+    """Return a month at the cheapest plans. host: the service that runs the code, if not today's Vercel or Railway."""
     usage = DEPLOYMENTS[deployment](measured, activity, prices.assumptions, host)
-    return Bill(tuple(prices.service(name).cheapest(used, commercial=commercial) for name, used in usage.items()))
+    return Bill(tuple(prices.services[name].cheapest(used) for name, used in usage.items()))
 
 
-def bills(
-    activity: Activity, measured: Measured, prices: Prices, *, commercial: bool = False
-) -> dict[str, BillByUsers]:
+def bills(activity: Activity, measured: Measured, prices: Prices) -> dict[str, BillByUsers]:
     """Return the bill of each deployment as a function of the number of users, each of whom does what is given."""
 
     def by_users(deployment: str) -> BillByUsers:
-        return lambda users: bill(deployment, replace(activity, users=users), measured, prices, commercial=commercial)
+        return lambda users: bill(deployment, replace(activity, users=users), measured, prices)
 
     return {deployment: by_users(deployment) for deployment in DEPLOYMENTS}
 

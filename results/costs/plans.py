@@ -8,12 +8,12 @@ yearly discounts, and what a vendor grants on request.
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from typing import Any
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
-CREDIT, COMMERCIAL_USE, NONE_SUFFICES = "credit_usd", "commercial use", "none suffices"
+CREDIT, NONE_SUFFICES = "credit_usd", "none suffices"
 
 Usage = Mapping[str, float]
 """How much of each meter is used in a month, or at the busiest moment."""
@@ -47,6 +47,11 @@ class PricePlan:
             shares[CREDIT] = self._metered_usd(usage) / self.credit_usd
         return shares
 
+    def fullest(self, usage: Usage) -> str:
+        """Return the hard limit of which the largest share is used."""
+        shares = self.shares(usage)
+        return max(shares, key=shares.__getitem__)
+
     def _metered_usd(self, usage: Usage) -> float:
         beyond = {meter: max(0.0, usage[meter] - self.included.get(meter, 0.0)) for meter in self.unit_usd}
         return sum(amount * self.unit_usd[meter] for meter, amount in beyond.items())
@@ -56,15 +61,13 @@ class PricePlan:
 class BillItem:
     """What one service costs in a month.
 
-    plan: the cheapest that suffices, or NONE_SUFFICES at infinite cost. limit: the plan's hard limit that is used most,
-    and which share of it is used; empty if it has none. exceeded: the limit that rules out the next smaller plan.
+    plan: the cheapest that suffices, or NONE_SUFFICES at infinite cost. exceeded: the limit that rules out the next
+    smaller plan.
     """
 
     service: str
     plan: str
     usd: float
-    limit: str = ""
-    share: float = 0.0
     exceeded: str = ""
 
 
@@ -75,35 +78,14 @@ class Service:
     name: str
     plans: Sequence[PricePlan]
 
-    def cheapest(self, usage: Usage, *, commercial: bool = False) -> BillItem:
-        """Return the cheapest plan that suffices; raises ValueError for usage that lacks a meter or is no amount."""
-        self._check(usage)
-        allowed = [plan for plan in self.plans if plan.commercial or not commercial]
-        cost = {plan.name: plan.cost_usd(usage) if plan in allowed else inf for plan in self.plans}
+    def cheapest(self, usage: Usage) -> BillItem:
+        """Return the cheapest plan that suffices."""
+        cost = {plan.name: plan.cost_usd(usage) for plan in self.plans}
         best = min(self.plans, key=lambda plan: cost[plan.name])
-        suffices = isfinite(cost[best.name])
-        smaller = self.plans[: self.plans.index(best)] if suffices else self.plans
-        too_small = [plan for plan in smaller if cost[plan.name] == inf]
-        exceeded = ""
-        if too_small:
-            is_private = commercial and not too_small[-1].commercial
-            exceeded = COMMERCIAL_USE if is_private else _fullest(too_small[-1].shares(usage))[0]
-        if not suffices:
-            return BillItem(self.name, NONE_SUFFICES, inf, exceeded=exceeded)
-        limit, share = _fullest(best.shares(usage))
-        return BillItem(self.name, best.name, cost[best.name], limit, share, exceeded)
-
-    def _check(self, usage: Usage) -> None:
-        meters = {meter for plan in self.plans for meter in (*plan.included, *plan.unit_usd)}
-        if missing := sorted(meters - usage.keys()):
-            raise ValueError(f"{self.name}: expected usage of {', '.join(missing)}, got {', '.join(usage) or 'none'}")
-        for meter in meters:
-            if not (usage[meter] >= 0 and isfinite(usage[meter])):
-                raise ValueError(f"{self.name}: expected {meter} to be an amount of 0 or more, got {usage[meter]}")
-
-
-def _fullest(shares: Mapping[str, float]) -> tuple[str, float]:
-    return max(shares.items(), key=lambda item: item[1], default=("", 0.0))
+        usd = cost[best.name]
+        smaller = self.plans if usd == inf else self.plans[: self.plans.index(best)]
+        exceeded = [plan.fullest(usage) for plan in smaller if cost[plan.name] == inf]
+        return BillItem(self.name, NONE_SUFFICES if usd == inf else best.name, usd, exceeded[-1] if exceeded else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +111,12 @@ class Prices:
     services: Mapping[str, Service]
     assumptions: Mapping[str, float]
 
-    def service(self, name: str) -> Service:
-        """Return a service; raises ValueError, naming all, when there is none of that name."""
-        if name not in self.services:
-            raise ValueError(f"service: expected one of {', '.join(self.services)}, got {name!r}")
-        return self.services[name]
 
-
-def load_prices(path: Path = PRICES_FILE) -> Prices:
-    """Read the prices; raises ValueError, naming the service, for a plan that lacks a field or has an unknown one."""
-    tables: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    services = {}
-    for name, service in tables["service"].items():
-        try:
-            services[name] = Service(name, [PricePlan(**plan) for plan in service["plans"]])
-        except TypeError as error:
-            raise ValueError(f"{path.name}, service {name}: {error}") from error
+def load_prices() -> Prices:
+    """Read the prices."""
+    tables: Mapping[str, Any] = tomllib.loads(PRICES_FILE.read_text(encoding="utf-8"))
+    services = {
+        name: Service(name, [PricePlan(**plan) for plan in service["plans"]])
+        for name, service in tables["service"].items()
+    }
     return Prices(services, tables["assumptions"])

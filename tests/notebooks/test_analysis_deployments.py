@@ -21,17 +21,16 @@ OUTAGES = reports.outages(REFERENCE)
 MOST = 100_000
 PNG_BYTES_MAX = 40_000
 ODD_ACTIVITIES = {
-    "a usual chat": (Activity(1), MOST, False),
-    "commercial": (Activity(1), MOST, True),
-    "hardly anybody": (Activity(1), 2, False),
-    "silence": (Activity(1, events_per_hour=0), MOST, False),
-    "more than anything can hold": (Activity(1, room_size=500, events_per_hour=500, hours_per_day=12), MOST, True),
+    "a usual chat": (Activity(1), MOST),
+    "hardly anybody": (Activity(1), 2),
+    "silence": (Activity(1, events_per_hour=0), MOST),
+    "more than anything can hold": (Activity(1, room_size=500, events_per_hour=500, hours_per_day=12), MOST),
 }
 
 
-@pytest.mark.parametrize(("activity", "most", "commercial"), ODD_ACTIVITIES.values(), ids=ODD_ACTIVITIES)
-def test_bills_draw_for_odd_activities_and_stay_small(activity: Activity, most: int, commercial: bool) -> None:
-    priced = bills(activity, MEASURED, PRICES, commercial=commercial)
+@pytest.mark.parametrize(("activity", "most"), ODD_ACTIVITIES.values(), ids=ODD_ACTIVITIES)
+def test_bills_draw_for_odd_activities_and_stay_small(activity: Activity, most: int) -> None:
+    priced = bills(activity, MEASURED, PRICES)
     bought = [curve(name, each, most) for name, each in priced.items()]
     panel = curves.Panel("US dollars a month", "users", bought, "${:,.0f}".format, log_x=True, linear_y=10)
     png = picture(curves.draw, [panel], "A title", "A measure").png
@@ -85,7 +84,7 @@ def test_the_number_of_users_within_a_limit_is_the_largest_that_does_not_exceed_
     assert managed.users_within(MEASURED, PRICES, Activity(1), limit, 100_000, plan=1) == 1_500
     table = managed.plans_table(MEASURED, PRICES, Activity(1), 100_000).text
     assert "| **Startup** | $49 | 500 | 1,000,000 | 1,500 |" in table
-    assert table.count("\n") == 1 + len(PRICES.service("pusher").plans)
+    assert table.count("\n") == 1 + len(PRICES.services["pusher"].plans)
 
 
 def test_a_bill_beyond_every_plan_is_marked() -> None:

@@ -1,7 +1,6 @@
 """The bills of the deployments: what is counted, the cheapest plans that suffice, and what ends free use."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from math import ceil, exp, inf
@@ -34,46 +33,16 @@ ACTIVITIES = st.builds(
 )
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"users": 0}, "at least 1 user"),
-        ({"room_size": 0}, "rooms of 1"),
-        ({"events_per_hour": -1.0}, "0 events per hour or more"),
-        ({"peak": 0.5}, "peak of 1"),
-        ({"visits_per_day": -1.0}, "0 visits per day or more"),
-        ({"hours_per_day": 13.0}, "hours_per_day <= open_hours"),
-        ({"open_hours": 25.0}, "open_hours <= 24"),
-    ],
-)
-def test_an_impossible_activity_is_refused(fields: dict[str, Any], expected: str) -> None:
-    with pytest.raises(ValueError, match=expected):
-        Activity(**({"users": 10} | fields))
-
-
-def test_unknown_deployments_and_services_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"deployment: expected one of .*single-server"):
-        bill("cloud", Activity(1), MEASURED, PRICES)
-    with pytest.raises(ValueError, match=r"service: expected one of .*railway"):
-        bill("single-server", Activity(1), MEASURED, PRICES, host="heroku")
-
-
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 @given(activity=ACTIVITIES, more=st.integers(0, 1000))
-def test_no_bill_falls_with_users_or_commercial_use_and_every_cost_names_its_limit(
+def test_no_bill_falls_with_users_and_every_cost_names_its_limit(
     deployment: str, activity: Activity, more: int
 ) -> None:
-    def month(users: int, commercial: bool) -> Bill:
-        return bill(deployment, replace(activity, users=users), MEASURED, PRICES, commercial=commercial)
-
-    private = month(activity.users, commercial=False)
-    commercial = month(activity.users, commercial=True)
-    assert private.usd <= month(activity.users + more, commercial=False).usd * (1 + 1e-9)
-    assert commercial.usd <= month(activity.users + more, commercial=True).usd * (1 + 1e-9)
-    assert private.usd <= commercial.usd
-    for item in private.items:
-        assert item.usd == 0 or item.exceeded
-        assert item.share <= 1
+    few, many = (
+        bill(deployment, replace(activity, users=activity.users + users), MEASURED, PRICES) for users in (0, more)
+    )
+    assert few.usd <= many.usd * (1 + 1e-9)
+    assert all(item.usd == 0 or item.exceeded for item in few.items)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +118,7 @@ def plan(name: str, usd: float, **fields: Any) -> PricePlan:
 SHOP = Service(
     "shop",
     [
-        plan("free", 0, included={"calls": 100}, commercial=False),
+        plan("free", 0, included={"calls": 100}),
         plan("small", 10, included={"calls": 1000}, unit_usd={"gigabytes": 1.0}, credit_usd=5),
         plan("large", 40, included={"calls": 5000}),
     ],
@@ -157,19 +126,18 @@ SHOP = Service(
 
 
 @pytest.mark.parametrize(
-    ("calls", "gigabytes", "commercial", "item"),
+    ("calls", "gigabytes", "item"),
     [
-        (100, 0, False, BillItem("shop", "free", 0, "calls", 1.0)),
-        (101, 0, False, BillItem("shop", "small", 10, "calls", 0.101, "calls")),
-        (500, 5, False, BillItem("shop", "small", 10, "calls", 0.5, "calls")),
-        (500, 8, False, BillItem("shop", "small", 13, "calls", 0.5, "calls")),
-        (500, 60, False, BillItem("shop", "large", 40, "calls", 0.1, "calls")),
-        (5001, 0, False, BillItem("shop", NONE_SUFFICES, inf, exceeded="calls")),
-        (1, 0, True, BillItem("shop", "small", 10, "calls", 0.001, "commercial use")),
+        (100, 0, BillItem("shop", "free", 0)),
+        (101, 0, BillItem("shop", "small", 10, "calls")),
+        (500, 5, BillItem("shop", "small", 10, "calls")),
+        (500, 8, BillItem("shop", "small", 13, "calls")),
+        (500, 60, BillItem("shop", "large", 40, "calls")),
+        (5001, 0, BillItem("shop", NONE_SUFFICES, inf, "calls")),
     ],
 )
-def test_the_cheapest_plan_that_suffices(calls: int, gigabytes: int, commercial: bool, item: BillItem) -> None:
-    assert SHOP.cheapest({"calls": calls, "gigabytes": gigabytes}, commercial=commercial) == item
+def test_the_cheapest_plan_that_suffices(calls: int, gigabytes: int, item: BillItem) -> None:
+    assert SHOP.cheapest({"calls": calls, "gigabytes": gigabytes}) == item
 
 
 def test_a_credit_that_is_a_limit_buys_no_more() -> None:
@@ -178,27 +146,14 @@ def test_a_credit_that_is_a_limit_buys_no_more() -> None:
     assert service.cheapest({"hours": 3}).exceeded == "credit_usd"
 
 
-@pytest.mark.parametrize("usage", [{}, {"calls": -1, "gigabytes": 0}, {"calls": inf, "gigabytes": 0}])
-def test_usage_that_is_missing_or_no_amount_is_refused(usage: Mapping[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"shop: expected .*calls"):
-        SHOP.cheapest(usage)
-
-
 def test_every_price_has_its_date_and_its_source() -> None:
     for each in (plan for service in PRICES.services.values() for plan in service.plans):
         assert each.source.startswith("https://"), each
         assert re.fullmatch(r"20\d\d(-\d\d){0,2}", each.dated), each
         assert each.known in ("first hand", "second hand", "assumed"), each
         assert int(each.dated[:4]) <= date.today().year
-    pusher = PRICES.service("pusher").plans
+    pusher = PRICES.services["pusher"].plans
     assert {plan.known for plan in pusher} == {"second hand"}, "the ladder is from a list that is not the vendor's own"
-
-
-def test_a_price_list_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text('[service.shop]\nplans = [{ name = "free", euros = 0 }]\n')
-    with pytest.raises(ValueError, match=r"prices\.toml, service shop: .*euros"):
-        load_prices(path)
 
 
 RATES = st.one_of(st.just(0.0), st.floats(1e-7, 10))

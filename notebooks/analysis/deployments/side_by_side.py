@@ -63,11 +63,11 @@ def code_table(folder: Path) -> wording.Prose:
 
 
 def bill_table(measured: Measured, prices: Prices, activity: Activity, users: Sequence[int] = USERS) -> wording.Prose:
-    """Return what a month costs by users: of private use, then of commercial."""
-    rows = {}
-    for use, commercial in (("private", False), ("commercial", True)):
-        for deployment, bill in bills(activity, measured, prices, commercial=commercial).items():
-            rows[f"{NAMES[deployment]}, {use}"] = {f"{count:,} users": _usd(bill(count).usd) for count in users}
+    """Return what a month costs by users."""
+    rows = {
+        NAMES[deployment]: {f"{count:,} users": _usd(bill(count).usd) for count in users}
+        for deployment, bill in bills(activity, measured, prices).items()
+    }
     return wording.table(rows)
 
 
