@@ -135,9 +135,11 @@ def _bottleneck(limit: str, verdict: str, reason: str, wrong: int) -> str:
     """Return what was too much in one repeat; empty if nothing was. wrong: messages lost, doubled or out of order."""
     if limit or verdict == "valid" or reason.startswith(SLOW_MACHINE):
         return limit
-    if wrong and LAG not in reason:
+    if LAG in reason:
+        return GENERATOR
+    if wrong:
         return LOSSES
-    return TOO_BUSY if LAG not in reason and any(sign in reason for sign in LATE) else GENERATOR
+    return TOO_BUSY if any(sign in reason for sign in LATE) else GENERATOR
 
 
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
