@@ -3,20 +3,21 @@
 Leaves out what makes a chart its own: each module lays out its rows and columns itself.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, tint, width_in
+from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, is_narrow, tint
 from servers import transports
 
 PART_TINT = 0.45
-MARK_IN = 0.25
-LEGEND_LINE_IN = 0.22
-CHARACTER_IN = 0.052  # about how wide a character of a legend is
+LEGEND_LINE_IN = 0.2
+NARROW_COLUMNS = 2  # of a legend
 SPREAD_ROUNDS = 50  # a move may bring the next pair too close, so one round is not enough
 
 
@@ -66,37 +67,18 @@ def grid_of_rows(axes: Axes) -> None:
     axes.spines["bottom"].set_visible(False)
 
 
-Legend = Mapping[str, Callable[[Axes], object]]
-"""What each mark of a chart means, and what draws it, in grey, on axes from 0 to 1 across and from -1 to 1 upwards."""
+def legend(place: Placing, top_in: float, marks: Sequence[Artist]) -> None:
+    """Write a legend of labelled marks: in one line, or in a narrow chart two to a line."""
+    width, height = place.figure.get_size_inches()
+    columns = NARROW_COLUMNS if is_narrow() else len(marks)
+    style: dict[str, Any] = {"frameon": False, "fontsize": 7.5, "labelcolor": GREY, "borderpad": 0, "borderaxespad": 0}
+    corner = (MARGIN_IN / width, 1 - top_in / height)
+    place.figure.legend(handles=marks, loc="upper left", bbox_to_anchor=corner, ncols=columns, **style)
 
 
-def legend(place: Placing, top_in: float, marks: Legend) -> None:
-    """Write a legend, on as many lines as it needs."""
-    for (left_in, line), (meaning, draw) in zip(_places(marks), marks.items(), strict=True):
-        axes = place.axes(left_in, top_in + line * LEGEND_LINE_IN, MARK_IN, LEGEND_LINE_IN - 0.06)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(-1, 1)
-        axes.axis("off")
-        draw(axes)
-        axes.text(1.3, 0, meaning, va="center", color=GREY, size=7.5)
-
-
-def legend_in(marks: Legend) -> float:
+def legend_in(marks: Sequence[Artist]) -> float:
     """Return the height of a legend in inches."""
-    return LEGEND_LINE_IN * (1 + max(line for _, line in _places(marks)))
-
-
-def _places(marks: Legend) -> list[tuple[float, int]]:
-    """Return where each mark begins: inches from the left, and the line, counted from 0."""
-    places: list[tuple[float, int]] = []
-    left_in, line = MARGIN_IN, 0
-    for meaning in marks:
-        entry_in = 1.3 * MARK_IN + CHARACTER_IN * len(meaning)
-        if places and left_in + entry_in > width_in() - MARGIN_IN:
-            left_in, line = MARGIN_IN, line + 1
-        places.append((left_in, line))
-        left_in += entry_in + MARK_IN
-    return places
+    return LEGEND_LINE_IN * (ceil(len(marks) / NARROW_COLUMNS) if is_narrow() else 1)
 
 
 def heights_of(axes: Axes, ends: Sequence[tuple[float, float]], gap: float) -> list[float]:

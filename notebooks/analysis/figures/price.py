@@ -10,9 +10,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from notebooks.analysis import headlines, wording
-from notebooks.analysis.figures.marks import PART_TINT, Legend, bar_rows, legend, legend_in, stacked_bar, transport_name
+from notebooks.analysis.figures.marks import PART_TINT, bar_rows, legend, legend_in, stacked_bar, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, annotate, is_narrow, sheet, tint, width_in
 from notebooks.analysis.prices import MEASURES, Measure, Price, is_uncounted, price, remarks_on
 from notebooks.analysis.runs import Run
@@ -29,13 +31,12 @@ ROOM_FOR_VALUE = 1.5
 REMARK_IN = 0.3
 REMARKED = " *"
 REMARK = "more than three standard errors from theory, or a window too short for its upkeep"
-RANGE = "range over repeats"
-LEGEND: Legend = {
-    "measured": lambda axes: axes.barh(0, 0.8, left=0.2, height=1.4, color=GREY),
-    "of it by the push service": lambda axes: axes.barh(0, 0.8, left=0.2, height=1.4, color=tint(GREY, PART_TINT)),
-    "predicted by theory": lambda axes: axes.plot([0.8, 0.8], [-1, 1], color=INK, linewidth=1.8),
-    RANGE: lambda axes: axes.plot([0.2, 1], [0, 0], color=INK, linewidth=0.8),
-}
+LEGEND = (
+    Patch(color=GREY, label="measured"),
+    Patch(color=tint(GREY, PART_TINT), label="of it by the push service"),
+    Line2D([], [], color=INK, linewidth=0, marker="|", markersize=9, markeredgewidth=1.8, label="predicted by theory"),
+)
+RANGE = Line2D([], [], color=INK, linewidth=0.8, label="range over repeats")
 
 
 def draw(run: Run) -> Figure:
@@ -44,7 +45,7 @@ def draw(run: Run) -> Figure:
     rows_in = ROW_IN * len(run.slugs)
     panels_in = (HEADER_IN + rows_in) * ceil(len(MEASURES) / columns)
     remarked = [slug for slug in run.slugs if remarks_on(run, slug)]
-    marks = LEGEND if run.repeats > 1 else {meaning: mark for meaning, mark in LEGEND.items() if meaning != RANGE}
+    marks = (*LEGEND, RANGE) if run.repeats > 1 else LEGEND
     subtitle = f"Requests, empty answers, bytes and server CPU, from exact counts\n{headlines.evidence(run)}"
     height_in = panels_in + FOOTER_IN + legend_in(marks) + (REMARK_IN if remarked else 0.0)
     place, top_in = sheet(height_in, headlines.price_finding(run), subtitle)

@@ -8,9 +8,11 @@ from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import PART_TINT, Legend, bar_rows, legend, legend_in, stacked_bar, transport_name
+from notebooks.analysis.figures.marks import PART_TINT, bar_rows, legend, legend_in, stacked_bar, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, annotate, is_narrow, sheet, tint, width_in
 from notebooks.analysis.shared_store import STORE_LABELS, Cost, SharedStore
 from servers import transports
@@ -22,11 +24,11 @@ HEADER_IN = 0.5
 FOOTER_IN = 0.38
 BAR = 0.5
 ROOM_FOR_VALUE = 1.45
-LEGEND: Legend = {
-    "servers and push service": lambda axes: axes.barh(0, 0.8, left=0.2, height=1.4, color=GREY),
-    "the store's engine": lambda axes: axes.barh(0, 0.8, left=0.2, height=1.4, color=tint(GREY, PART_TINT)),
-    "range over the repeats": lambda axes: axes.plot([0.2, 1], [0, 0], color=INK, linewidth=0.8),
-}
+LEGEND = (
+    Patch(color=GREY, label="servers and push service"),
+    Patch(color=tint(GREY, PART_TINT), label="the store's engine"),
+    Line2D([], [], color=INK, linewidth=0.8, label="range over the repeats"),
+)
 
 
 def draw(measured: SharedStore, title: str, subtitle: str) -> Figure:

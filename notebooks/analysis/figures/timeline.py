@@ -12,32 +12,39 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from notebooks.analysis.figures.marks import Legend, grid_of_rows, legend, legend_in, transport_name
+from notebooks.analysis.figures.marks import grid_of_rows, legend, legend_in, transport_name
 from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, RULE, is_narrow, sheet, tint, width_in
 from notebooks.analysis.serverless import Hosted
 from servers import transports
 from servers.transports import Reads, Transport
 
+TOP_IN = 0.1
 LANE_IN = 0.52
 NAMES_IN = 1.62
+HOST_IN = 0.15  # from the name of a transport down to its host
+LEGEND_IN = 0.36  # from the axis down to the legend
 FOOTER_IN = 0.65
-SPAN_S = 45.0
-CONNECTION_AT, CONNECTION_HEIGHT = 0.36, 0.34
-SEEN_AT = 0.74
-HELD_TINT, ELSEWHERE_TINT = 0.45, 0.25
+BEGIN_S, SPAN_S = -0.4, 45.0  # a mark at 0 is not cut
+TICKS_S, NARROW_TICKS_S = 5, 15
+NAME_AT, CONNECTION_AT, SEEN_AT = 0.38, 0.36, 0.74  # heights within a lane
+CONNECTION_HEIGHT = 0.34
+HELD_TINT, ELSEWHERE_TINT, TAIL_TINT = 0.45, 0.25, 0.55
 INSTANT_S = 0.12  # a shorter time would not be visible as a bar
 
-LEGEND: Legend = {
-    "a connection or request": lambda axes: axes.barh(0, 1, height=1.6, color=PALE),
-    "answered at once": lambda axes: axes.plot([1, 1], [-0.9, 0.9], color=GREY, linewidth=1),
-    "an instance starts": lambda axes: axes.barh(0, 0.6, left=0.4, height=1.6, color=INK),
-    "ended or refused": lambda axes: axes.plot(0.8, 0, "x", color=INK, markersize=5.5, markeredgewidth=1.5),
-    "a message, seen": lambda axes: (
-        axes.plot([0, 0.9], [0, 0], color=PALE, linewidth=1.6),
-        axes.plot(0.9, 0, "o", color=GREY, markersize=3.2),
-    ),
-}
+TAIL: dict[str, Any] = {"linewidth": 1.6}
+SEEN: dict[str, Any] = {"marker": "o", "markersize": 3.2}
+CROSS: dict[str, Any] = {"marker": "x", "markersize": 5, "markeredgewidth": 1.4, "color": INK, "linewidth": 0}
+
+LEGEND = (
+    Patch(color=PALE, label="a connection or request"),
+    Line2D([], [], color=GREY, linewidth=0, marker="|", markersize=9, label="answered at once"),
+    Patch(color=INK, label="an instance starts"),
+    Line2D([], [], **CROSS, label="ended or refused"),
+    Line2D([], [], **TAIL, **SEEN, color=PALE, markerfacecolor=GREY, markeredgecolor=GREY, label="a message, seen"),
+)
 
 Lane = tuple[str, str]
 """The transport and the host of a timeline."""
@@ -45,23 +52,24 @@ Lane = tuple[str, str]
 
 def draw(hosted: Hosted, lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
     """Return the timelines, one below the other, over the same seconds."""
-    place, top_in = sheet(0.1 + LANE_IN * len(lanes) + FOOTER_IN + legend_in(LEGEND), title, subtitle)
-    at_in = top_in + 0.1
-    axes = place.axes(NAMES_IN, at_in, width_in() - NAMES_IN - 2 * MARGIN_IN, LANE_IN * len(lanes))
+    lanes_in = LANE_IN * len(lanes)
+    place, top_in = sheet(TOP_IN + lanes_in + FOOTER_IN + legend_in(LEGEND), title, subtitle)
+    at_in = top_in + TOP_IN
+    axes = place.axes(NAMES_IN, at_in, width_in() - NAMES_IN - 2 * MARGIN_IN, lanes_in)
     _frame(axes, len(lanes))
     for row, (slug, host) in enumerate(lanes):
-        name_in = at_in + (row + 0.38) * LANE_IN
+        name_in = at_in + (row + NAME_AT) * LANE_IN
         transport_name(place, name_in, slug, transports.find(slug).label, va="center", size=8)
-        place.text(MARGIN_IN, name_in + 0.15, host, color=GREY, va="center", size=7)
+        place.text(MARGIN_IN, name_in + HOST_IN, host, color=GREY, va="center", size=7)
         _lane(axes, row, hosted, (slug, host))
-    legend(place, at_in + LANE_IN * len(lanes) + 0.36, LEGEND)
+    legend(place, at_in + lanes_in + LEGEND_IN, LEGEND)
     return place.figure
 
 
 def _frame(axes: Axes, lanes: int) -> None:
-    axes.set_xlim(-0.4, SPAN_S)
+    axes.set_xlim(BEGIN_S, SPAN_S)
     axes.set_ylim(lanes, 0)
-    seconds = range(0, int(SPAN_S) + 1, 15 if is_narrow() else 5)
+    seconds = range(0, int(SPAN_S) + 1, NARROW_TICKS_S if is_narrow() else TICKS_S)
     axes.set_xticks(seconds, [f"{at} s" for at in seconds])
     grid_of_rows(axes)
     axes.tick_params(axis="x", labelsize=7.5)
@@ -112,12 +120,12 @@ def _bar(axes: Axes, row: int, span: dict[Any, Any], transport: Transport) -> No
 
 def _cross(axes: Axes, row: int, at_s: float) -> None:
     if at_s <= SPAN_S:
-        axes.plot(at_s, row + CONNECTION_AT, "x", color=INK, markersize=5, markeredgewidth=1.4, zorder=6)
+        axes.plot(at_s, row + CONNECTION_AT, **CROSS, zorder=6)
 
 
 def _messages(axes: Axes, row: int, messages: pd.DataFrame, colour: str) -> None:
     at = row + SEEN_AT
     for span in messages.to_dict("records"):
-        axes.plot([span["started_s"], span["ended_s"]], [at, at], color=tint(colour, 0.55), linewidth=1.6, zorder=2)
+        axes.plot([span["started_s"], span["ended_s"]], [at, at], **TAIL, color=tint(colour, TAIL_TINT), zorder=2)
         if span["ended_s"] <= SPAN_S:
-            axes.plot(span["ended_s"], at, "o", color=colour, markersize=3.2, zorder=3)
+            axes.plot(span["ended_s"], at, **SEEN, color=colour, zorder=3)
