@@ -1,9 +1,9 @@
 """Figures over the repeats of a measurement: medians with intervals, percentiles of latency, what may be claimed.
 
 One quantity has one value: each repeat gives a figure, and the median of these figures is printed, which one slow
-repeat does not move. Its confidence interval is by bootstrap. The deliveries of one repeat share its time, its seed and
-its server, so they are not independent: whole repeats are resampled. With as few repeats as a full run has, the
-interval is their whole range, and its coverage is below 95 %.
+repeat does not move. The deliveries of one repeat share its time, its seed and its server, so they are not independent:
+the repeats are the samples. A run has five at most. Of so few, a bootstrap of the median at 95 % gives their whole
+range, so that is the interval, and its coverage is below 95 %.
 
 An instrument has a resolution, too: a difference of latency may be claimed only if it is larger than the load
 generator's own error. A calibration drives a stub whose every delay is known (`python -m loadtests calibrate`). What
@@ -25,9 +25,6 @@ from numpy.typing import NDArray
 from notebooks.analysis.runs import Run
 from results.schema import CALIBRATIONS, SAMPLES_MIN
 
-CONFIDENCE = 0.95
-RESAMPLES = 2000
-SEED = 1
 PLAIN = "plain"
 
 CALIBRATED = {0.50: "p50_ms", 0.99: "p99_ms"}
@@ -62,20 +59,10 @@ class Interval:
 
 
 def interval(repeats: Sequence[float]) -> Interval:
-    """Return the median of what the repeats measured, and its percentile-bootstrap interval, nominally of 95 %.
-
-    Raises ValueError without repeats.
-    """
-    if not len(repeats):
+    """Return the median and the range of what the repeats measured; raises ValueError without repeats."""
+    if not repeats:
         raise ValueError("interval: expected at least one repeat")
-    value = float(np.median(repeats))
-    if len(set(repeats)) == 1:
-        return Interval(value, value, value)
-    measured = np.asarray(repeats)
-    drawn = np.random.default_rng(SEED).integers(0, len(measured), (RESAMPLES, len(measured)))
-    medians = np.median(measured[drawn], axis=1)
-    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Interval(value, float(low), float(high))
+    return Interval(float(np.median(repeats)), float(min(repeats)), float(max(repeats)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +125,6 @@ def share_near_mean(samples: NDArray[np.float64]) -> float:
     """Return the share of the samples that the mean describes: those within a tenth of it."""
     mean = samples.mean()
     return float((np.abs(samples - mean) < 0.1 * mean).mean())
-
-
-def differences(run: Run, slugs: Sequence[str]) -> pd.DataFrame:
-    """Return how far these transports lie apart in ms, slowest against fastest, and whether that may be claimed."""
-    rows = {}
-    for share, resolution in resolution_ms(run).items():
-        quantiles = [latency(run, slug).quantiles for slug in slugs]
-        found_ms = [of_slug[share].value for of_slug in quantiles if share in of_slug]
-        if len(found_ms) < 2:
-            continue
-        apart_ms = max(found_ms) - min(found_ms)
-        rows[f"p{share:.0%}".rstrip("%")] = {
-            "apart, ms": round(apart_ms, 1),
-            "resolution, ms": round(resolution, 1),
-            "may be claimed": apart_ms >= resolution,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def medians_ms(run: Run) -> dict[str, float]:
