@@ -75,8 +75,8 @@ def on_one_scale(panels: Sequence[Panel]) -> list[Panel]:
 
 
 def draw(panels: Sequence[Panel], title: str, subtitle: str) -> Figure:
-    """Return the panels side by side under one headline, or below one another on a narrow chart."""
-    columns = 1 if is_narrow() else len(panels)
+    """Return the panels under one headline, two in a row, or below one another on a narrow chart."""
+    columns = 1 if is_narrow() else min(2, len(panels))
     row_in = HEADER_IN + PANEL_IN + FOOTER_IN
     place, top_in = sheet(row_in * ceil(len(panels) / columns), title, subtitle)
     each_in = (width_in() - MARGIN_IN) / columns

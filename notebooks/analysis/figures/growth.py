@@ -4,23 +4,20 @@ A level line means that the size costs nothing; each axis begins at zero, so tha
 """
 
 import json
-from math import ceil
 from pathlib import Path
+from textwrap import fill
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from notebooks.analysis.figures.marks import ticks
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, annotate, sheet, width_in
+from notebooks.analysis.figures import curves
+from notebooks.analysis.figures.curves import Curve, Panel
+from notebooks.analysis.figures.style import INK
+from notebooks.analysis.quantiles import Interval
 from notebooks.analysis.wording import amount
 
-COLUMNS = 2
-PANEL_IN = 1.35
-HEADER_IN = 0.62
-FOOTER_IN = 0.45
-LEFT_IN = 0.35
-ROOM_FOR_VALUE = 1.35
 LEVEL = 1.2
+TITLE_CHARACTERS = 46  # as many as the width of a panel has room for
 
 
 def points(bench: Path) -> pd.DataFrame:
@@ -47,25 +44,11 @@ def headline(rows: pd.DataFrame) -> str:
 def draw(bench: Path) -> Figure:
     """Return the growth chart of a file of `make bench`."""
     rows = points(bench)
-    panels = list(rows.groupby("grows_with", sort=False))
-    lines = ceil(len(panels) / COLUMNS)
-    height_in = HEADER_IN + PANEL_IN + FOOTER_IN
+    panels = []
+    for (grows_with, unit, note), own in rows.groupby(["grows_with", "unit", "note"], sort=False):
+        values = [Interval(value, value, value) for value in own["value"]]
+        curve = Curve("", INK, list(own["size"]), values)
+        panels.append(Panel(fill(f"{unit} {note}", TITLE_CHARACTERS), grows_with, [curve], amount, log_x=True))
     extent = "PREVIEW, not a measurement" if rows["quick"].any() else "One run"
     subtitle = f"{extent}; each figure is for one unit of work, and the sizes are on a logarithmic axis"
-    place, top_in = sheet(lines * height_in + MARGIN_IN, headline(rows), subtitle)
-    panel_width_in = (width_in() - MARGIN_IN) / COLUMNS
-    for index, (grows_with, panel) in enumerate(panels):
-        row, column = divmod(index, COLUMNS)
-        left_in, panel_in = MARGIN_IN + column * panel_width_in, top_in + row * height_in
-        place.text(left_in, panel_in + 0.17, str(grows_with).capitalize(), weight="bold")
-        place.text(left_in, panel_in + 0.34, f"{panel['unit'].iloc[0]} {panel['note'].iloc[0]}", color=GREY, size=7.5)
-        axes = place.axes(left_in + LEFT_IN, panel_in + HEADER_IN, panel_width_in - 2 * LEFT_IN, PANEL_IN)
-        axes.set_xscale("log")
-        ticks(axes.xaxis, list(panel["size"]), lambda size: f"{size:,.0f}")
-        axes.set_yticks([])
-        axes.set_ylim(0, ROOM_FOR_VALUE * panel["value"].max())
-        axes.spines["bottom"].set_color(GREY)
-        axes.plot(panel["size"], panel["value"], color=INK, linewidth=1.4, marker="o", markersize=4)
-        for size, value in zip(panel["size"], panel["value"], strict=True):
-            annotate(axes, amount(value), (size, value), (0, 6), ha="center")
-    return place.figure
+    return curves.draw(panels, headline(rows), subtitle)
