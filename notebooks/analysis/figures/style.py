@@ -16,14 +16,11 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.patheffects as effects
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.typing import ColorType
 from PIL import Image
-
-from servers.transports import TRANSPORTS
 
 INK = "#1F2328"
 GREY = "#656D76"
@@ -33,9 +30,7 @@ WIDTH_IN = 8.0
 NARROW_IN = 3.75
 PNG, NARROW_PNG = "image/png", "application/x-narrow-png"
 DPI = 160
-COLOURS = 64
-COLOUR_TOLERANCE = 10  # of 255: a colour closer than this to a named colour is replaced by it
-TINTS = (1.0, 0.75, 0.55, 0.45, 0.3, 0.25, 0.1)
+COLOURS = 96  # of a PNG's palette: enough for each transport to keep its own
 MARGIN_IN = 0.15
 TITLE_CHARACTERS = 82
 SUBTITLE_CHARACTERS = 112
@@ -67,7 +62,7 @@ def picture(draw: Callable[..., Figure], *arguments: Any) -> Picture:
 
 
 def drawn(width: float, draw: Callable[..., Figure], *arguments: Any) -> tuple[bytes, str]:
-    """Return a chart of that width as a PNG with a palette, which has a third of the bytes, and its headline."""
+    """Return a chart of that width as a PNG with a palette, and its headline."""
     raw, small = BytesIO(), BytesIO()
     before = _width.set(width)
     with mpl.rc_context(fname=SETTINGS):
@@ -75,7 +70,7 @@ def drawn(width: float, draw: Callable[..., Figure], *arguments: Any) -> tuple[b
         figure.savefig(raw, format="png", dpi=DPI)
     _width.reset(before)
     image = Image.open(raw).convert("RGB")
-    image.quantize(palette=_palette(image), dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
     return small.getvalue(), str(figure.get_label())
 
 
@@ -87,19 +82,6 @@ def width_in() -> float:
 def is_narrow() -> bool:
     """Return whether the chart that is being drawn is one for phones."""
     return width_in() < WIDTH_IN
-
-
-def _palette(image: Image.Image) -> Image.Image:
-    """Return the named colours (white, inks, transports with tints), and the image's most common other colours."""
-    tints = [("white", 1.0), (INK, 1.0), (GREY, 1.0), *((row.colour, share) for row in TRANSPORTS for share in TINTS)]
-    named = [tuple(round(255 * part) for part in tint(colour, share)) for colour, share in tints]
-    flat = (image.quantize(COLOURS, dither=Image.Dither.NONE).getpalette() or [])[: 3 * COLOURS]
-    common = [tuple(flat[index : index + 3]) for index in range(0, len(flat), 3)]
-    nearest = [np.abs(np.subtract(named, colour)).max(axis=1).min() for colour in common]  # in red, green or blue
-    others = [colour for colour, distance in zip(common, nearest, strict=True) if distance > COLOUR_TOLERANCE]
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([part for colour in (*named, *others) for part in colour])
-    return palette
 
 
 @dataclass(frozen=True, slots=True)
