@@ -86,21 +86,6 @@ assert frame == raw.overhead_bytes, "the frame that was recorded is as RFC 6455 
 assert 600 < poll.overhead_bytes < 1300, "a browser's headers are of the order that they counted"
 
 # %% [markdown]
-# ## The connection closes?
-#
-# In the source document every response ends with "[Connection closes]". That was HTTP/1.0. Today a connection is kept
-# for the next request, and the recording shows it: many requests, few connections.
-
-# %%
-from notebooks.analysis.wire.captures import wire_messages
-
-messages = wire_messages(recorded["short_polling"])
-requests = sum(each.kind == "request" for each in messages)
-connections = len({each.connection for each in messages})
-print(f"{requests} requests on {connections} connections")
-assert requests > 2 * connections
-
-# %% [markdown]
 # ## Is Pusher WebSockets?
 #
 # The source document says so. We recorded the vendor's own client, pusher-js, and let it choose its transport. First
@@ -129,13 +114,6 @@ assert streaming.median_ms(1) < opened.one_way_delay_ms + 20 < 150 < polling.med
 # keeps its connection, which saves two of them. Most of the time is lost earlier: the client waits five seconds for the
 # WebSocket (two with TLS, by its source), and four more for the stream. It never receives what was published in that
 # time, unless the API keeps a log that it can read.
-#
-# ## HTTPS and HTTP/2
-#
-# All of this is HTTP/1.1 without TLS, where every byte can be read. TLS 1.3 adds 22 bytes to each record, so some tens
-# of bytes to a poll and 22 to a frame; its handshake is paid once for each connection. HTTP/2 sends a header that it
-# has sent before as a reference of a byte or two, so a poll shrinks, and all requests of a browser share one
-# connection. [Notebook 10](10_the_link.ipynb) has the figures.
 #
 # ## What a phone pays
 #

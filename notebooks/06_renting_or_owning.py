@@ -343,15 +343,5 @@ assert machine > 0 and until == ends[reports.MANAGED].users + 1
 print(f"${machine:.0f} a month for your own machine: more than renting up to {until - 1} users, less from {until} on")
 
 # %% [markdown]
-# ## What the source document says of the three
-#
-# Its claims on the three options and on their code, each with the figure that tests it; all others are in
+# What the source document says of the three options and of their code, each claim with the figure that tests it, is in
 # [notebook 09](09_which_one_when.ipynb).
-
-# %%
-from notebooks.analysis.claims import ledger
-
-claims = ledger.table(folder)
-here = claims[claims["heading"].str.startswith(("Option ", "Code "))]
-assert len(here) > 15 and not here["because"].str.contains("notebook 06").any()
-wording.Prose(ledger.markdown(here))
