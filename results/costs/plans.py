@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
-CREDIT, NONE_SUFFICES = "credit_usd", "none suffices"
+CREDIT = "credit_usd"
 
 Usage = Mapping[str, float]
 """How much of each meter is used in a month, or at the busiest moment."""
@@ -61,12 +61,11 @@ class PricePlan:
 class BillItem:
     """What one service costs in a month.
 
-    plan: the cheapest that suffices, or NONE_SUFFICES at infinite cost. exceeded: the limit that rules out the next
-    smaller plan.
+    usd: of the cheapest plan that suffices; infinite if none does. exceeded: the limit that rules out the next smaller
+    plan.
     """
 
     service: str
-    plan: str
     usd: float
     exceeded: str = ""
 
@@ -80,12 +79,11 @@ class Service:
 
     def cheapest(self, usage: Usage) -> BillItem:
         """Return the cheapest plan that suffices."""
-        cost = {plan.name: plan.cost_usd(usage) for plan in self.plans}
-        best = min(self.plans, key=lambda plan: cost[plan.name])
-        usd = cost[best.name]
-        smaller = self.plans if usd == inf else self.plans[: self.plans.index(best)]
-        exceeded = [plan.fullest(usage) for plan in smaller if cost[plan.name] == inf]
-        return BillItem(self.name, NONE_SUFFICES if usd == inf else best.name, usd, exceeded[-1] if exceeded else "")
+        costs = [plan.cost_usd(usage) for plan in self.plans]
+        usd = min(costs)
+        smaller = self.plans if usd == inf else self.plans[: costs.index(usd)]
+        exceeded = [plan.fullest(usage) for plan in smaller if plan.cost_usd(usage) == inf]
+        return BillItem(self.name, usd, exceeded[-1] if exceeded else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from results.costs.deployments import DEPLOYMENTS, bill, last_free, measured_in, pusher_and_serverless
 from results.costs.metering import Activity, function_seconds, own_server, pusher_messages
-from results.costs.plans import NONE_SUFFICES, Bill, BillItem, PricePlan, Service, load_prices
+from results.costs.plans import Bill, BillItem, PricePlan, Service, load_prices
 from results.costs.rates import LOADS, Causes, Rate, Rates, fitted, rates
 from results.schema import CELLS, CELLS_FILE
 
@@ -108,7 +108,7 @@ def test_a_server_can_be_priced_at_another_host(host: str, usd: int) -> None:
 
 @pytest.mark.parametrize("free", [0, 43, MOST])
 def test_free_ends_exactly_where_a_price_begins(free: int) -> None:
-    assert last_free(lambda users: Bill((BillItem("shop", "any", 0 if users <= free else 20),)), MOST) == free
+    assert last_free(lambda users: Bill((BillItem("shop", 0 if users <= free else 20),)), MOST) == free
 
 
 def plan(name: str, usd: float, **fields: Any) -> PricePlan:
@@ -128,12 +128,12 @@ SHOP = Service(
 @pytest.mark.parametrize(
     ("calls", "gigabytes", "item"),
     [
-        (100, 0, BillItem("shop", "free", 0)),
-        (101, 0, BillItem("shop", "small", 10, "calls")),
-        (500, 5, BillItem("shop", "small", 10, "calls")),
-        (500, 8, BillItem("shop", "small", 13, "calls")),
-        (500, 60, BillItem("shop", "large", 40, "calls")),
-        (5001, 0, BillItem("shop", NONE_SUFFICES, inf, "calls")),
+        (100, 0, BillItem("shop", 0)),
+        (101, 0, BillItem("shop", 10, "calls")),
+        (500, 5, BillItem("shop", 10, "calls")),
+        (500, 8, BillItem("shop", 13, "calls")),
+        (500, 60, BillItem("shop", 40, "calls")),
+        (5001, 0, BillItem("shop", inf, "calls")),
     ],
 )
 def test_the_cheapest_plan_that_suffices(calls: int, gigabytes: int, item: BillItem) -> None:
