@@ -174,7 +174,8 @@ wording.table(rows)
 
 # %%
 for point, there in points(chosen_folder(), "distance").items():
-    measured_ms, theory_ms = comparisons.medians_ms(there, "short_polling")
+    measured_ms = comparisons.latency_ms(there, "short_polling", 50).value
+    theory_ms = comparisons.distance_median_ms(there, "short_polling")
     widest_ms = 1000 * (interval_s + 2 * there.setting("one_way_delay_s"))
     error_ms = widest_ms / (2 * sqrt(there.cells_of("short_polling")["messages"].sum()))
     print(f"{point}: half within {measured_ms:.0f} ms, theory {theory_ms:.0f} ms, standard error {error_ms:.0f} ms")
@@ -188,6 +189,7 @@ for point, there in points(chosen_folder(), "distance").items():
 
 # %%
 for point, there in points(chosen_folder(), "third_transit").items():
-    measured_ms, theory_ms = comparisons.medians_ms(there, "pusher_adapter")
+    measured_ms = comparisons.latency_ms(there, "pusher_adapter", 50).value
+    theory_ms = comparisons.distance_median_ms(there, "pusher_adapter")
     print(f"{point}: half within {measured_ms:.0f} ms, theory {theory_ms:.0f} ms")
     assert abs(measured_ms - theory_ms) < 20

@@ -47,7 +47,7 @@ for slug in hosted.slugs:
         if outcome is FAILS:
             found = [*reasons, f"{row.figures['upgrades_ignored']} upgrades refused"]
         else:
-            seen = f"seen after {wording.duration(row.latency_ms(50))}"
+            seen = f"seen after {wording.duration(row.median_ms)}"
             found = [*reasons, seen, f"{wording.amount(row.billed_s)} s an hour billed"]
         cells[f"{host} ({limits['max_duration_s']:g} s)"] = f"**{outcome}**: {', '.join(found)}"
     rows[hosted.label_of(slug)] = cells
@@ -138,7 +138,7 @@ for slug, host in ((slug, host) for host in (HOBBY, SHORT) for slug in hosted.sl
         "gap, median and longest": f"{gap}, {longest}" if row.figures["reconnects"] else "none",
         "seen offline": str(row.figures["seen_offline"]),
         "deliveries": f"{row.figures['delivered']}",
-        "median": wording.duration(row.latency_ms(50)) if row.figures["delivered"] else "none",
+        "median": wording.duration(row.median_ms) if row.figures["delivered"] else "none",
     }
 wording.table(rows)
 

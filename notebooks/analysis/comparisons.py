@@ -73,11 +73,6 @@ def acked_ms(run: Run, slug: str, is_first: bool) -> float:
     return TO_MS * float(run.cells_of(slug)["first_ack_p50_s" if is_first else "ack_p50_s"].median())
 
 
-def medians_ms(run: Run, slug: str) -> tuple[float, float]:
-    """Return the median over the repeats, as measured and as predicted at the run's distance, in ms."""
-    return latency_ms(run, slug, 50).value, distance_median_ms(run, slug)
-
-
 def distance_median_ms(run: Run, slug: str) -> float:
     """Return the median that theory predicts at a distance: the transits, and half of a poller's longest wait."""
     links_s = map(run.setting, ("one_way_delay_s", "push_link_delay_s"))

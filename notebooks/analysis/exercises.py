@@ -5,7 +5,6 @@ the notebooks read.
 """
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from notebooks.analysis import wording
@@ -20,21 +19,8 @@ SHORT, LONG, RAW = "short_polling", "long_polling", "raw_websocket"
 INTERVAL_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Exercise:
-    """One exercise. subject: its title. predict: the question. command: the options of `make compare`.
-
-    reference: the answer. Names in braces are those of `answers`.
-    """
-
-    subject: str
-    predict: str
-    command: str
-    reference: str
-
-
-_LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-EXERCISES = tuple(Exercise(**row) for row in _LISTED["exercise"])
+EXERCISES: list[dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["exercise"]
+"""The names in braces in their texts are those of `answers`."""
 
 
 def answers(folder: Path) -> dict[str, str]:
@@ -68,9 +54,9 @@ def listed(folder: Path) -> wording.Prose:
     """Return the exercises as a numbered list."""
     found = answers(folder)
     lines = [
-        f"{number}. **{exercise.subject}.** {exercise.predict.format(**found)}\n"
-        f'   Run `make compare ARGS="{exercise.command}"` and compare.\n'
-        f"   <details><summary>In the reference</summary>{exercise.reference.format(**found)}.</details>"
+        f"{number}. **{exercise['subject']}.** {exercise['predict'].format(**found)}\n"
+        f'   Run `make compare ARGS="{exercise["command"]}"` and compare.\n'
+        f"   <details><summary>In the reference</summary>{exercise['reference'].format(**found)}.</details>"
         for number, exercise in enumerate(EXERCISES, 1)
     ]
     return wording.Prose("\n".join(lines))

@@ -56,7 +56,7 @@ def test_hosts_are_ordered_by_year_and_transports_as_in_the_registry() -> None:
     hosted = load_hosted(REFERENCE)
     assert tuple(hosted.hosts) == HOSTS
     assert hosted.slugs == tuple(row.slug for row in TRANSPORTS)
-    assert isnan(hosted.row("raw_websocket", CLASSIC).latency_ms(50))
+    assert isnan(hosted.row("raw_websocket", CLASSIC).median_ms)
     start_s = hosted.row("short_polling", CLASSIC).figures["cold_start_min_s"]
     assert [hosted.is_cold("short_polling", CLASSIC, took_s) for took_s in (0.99 * start_s, start_s)] == [False, True]
     delivered = sum(row.figures["delivered"] for row in hosted.rows.values())
@@ -96,7 +96,7 @@ def test_repeats_are_one_row_and_hosts_of_another_concurrency_are_set_beside_the
     assert (together.cuts, figures["connected"], figures["users"], figures["gap_max_s"]) == (24, 7, 8, 9.0)
     by_repeat = [100 / (8 * row["measured_s"]), 400 / (8 * row["measured_s"]), 200 / (7 * row["measured_s"])]
     assert together.per_user_hour("held_gb_s") == pytest.approx(3600 * sorted(by_repeat)[1])
-    assert together.latency_ms(50) == 20.0
+    assert together.median_ms == 20.0
     assert tuple(hosted.hosts) == HOSTS
     assert "up to 3 times" in hosted.evidence
     beside = hosted.by_concurrency("raw_websocket", FLUID)

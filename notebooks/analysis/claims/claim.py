@@ -81,12 +81,11 @@ class Evidence:
 
 class Observed(NamedTuple):
     """What the test of a claim saw. shown: whether the run shows what the rule asks for; None if it contradicts both
-    outcomes of the rule. figure: as in Finding. because: a reason that has a figure; else that of `claims.toml` counts.
+    outcomes of the rule. figure: as in Finding.
     """
 
     shown: bool | None
     figure: str
-    because: str = ""
 
 
 RULES = {
@@ -127,10 +126,10 @@ class Claim:
         """Return the verdict of a run; raises BrokenRun if the run, or a record beside it, is not there."""
         if self.observe is None:
             return Finding(Verdict.BY_CONSTRUCTION if self.figure else Verdict.NOT_TESTABLE, self.figure, self.because)
-        shown, figure, because = self.observe(evidence)
+        shown, figure = self.observe(evidence)
         verdict, otherwise = RULES[self.rule if shown is not None else "holds_if"]
         if shown:
-            return Finding(verdict, figure, because or self.because, self.when)
+            return Finding(verdict, figure, self.because, self.when)
         return Finding(otherwise[0], figure, otherwise[1])
 
 
