@@ -105,7 +105,7 @@ for store in ("none", "sqlite", *SHARED):
         "acknowledged after": f"{acked.value:.2f} ms",
         "range": f"{acked.low:.2f} to {acked.high:.2f} ms",
         "CPU, \N{MICRO SIGN}s": wording.amount(cpu.total.value),
-        "of which the engine": wording.amount(cpu.engine),
+        "of which the engine": wording.amount(cpu.part),
     }
 wording.table(rows)
 

@@ -8,9 +8,11 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
+from notebooks.analysis.quantiles import Interval, interval
 from notebooks.analysis.runs import Run
 from results.predictions import Prediction, remarks
 from servers import transports
@@ -41,37 +43,26 @@ MEASURES = tuple(Measure(**row) for row in _LISTED.values())
 REQUESTS, EMPTY, BYTES, CPU = MEASURES
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """One measure of one transport, in its unit.
+class Price(NamedTuple):
+    """What a delivery costs over the repeats, in the unit of its measure.
 
-    value: the median of the repeats; push_service: the push service's part of it; low and high: the cheapest and the
-    most expensive repeat; predicted: None where theory predicts nothing.
+    part: how much of it the push service spends, or a store's engine. predicted: None where theory predicts nothing.
     """
 
-    value: float
-    push_service: float
-    low: float
-    high: float
-    predicted: float | None
+    total: Interval
+    part: float
+    predicted: float | None = None
 
 
 def price(run: Run, slug: str, measure: Measure) -> Price | None:
     """Return a transport's price; None if a count is missing or the divisor is 0 (who is pushed to makes no reads)."""
     cells = run.cells_of(slug)
-    divisor = cells[measure.divisor]
-    if is_uncounted(run, slug, measure) or not divisor.sum():
+    if is_uncounted(run, slug, measure) or not cells[measure.divisor].sum():
         return None
     api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
-    prices = by_repeat(cells, measure)
-    value = float(prices.median())
-    return Price(
-        value=value,
-        push_service=value * float(service.sum() / ((api + service).sum() or 1.0)),
-        low=float(prices.min()),
-        high=float(prices.max()),
-        predicted=_predicted(run, slug, measure),
-    )
+    total = interval(list(by_repeat(cells, measure)))
+    part = total.value * float(service.sum() / ((api + service).sum() or 1.0))
+    return Price(total, part, _predicted(run, slug, measure))
 
 
 def _predicted(run: Run, slug: str, measure: Measure) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from notebooks.analysis import records, wording
+from notebooks.analysis.prices import Price
 from notebooks.analysis.quantiles import Interval, interval
 from notebooks.analysis.runs import BrokenRun, in_registry_order, label
 from results.schema import APPENDS, CROSS_PROCESS, LOADS, SHARED_STORE_FILE
@@ -31,13 +32,6 @@ class StoreChoice(NamedTuple):
     @property
     def label(self) -> str:
         return f"{STORE_LABELS[self.store]}, {wording.counted(self.workers, 'worker')}"
-
-
-class Cost(NamedTuple):
-    """CPU time, in us per delivery or append: all of it, and how much of that is the store's engine."""
-
-    total: Interval
-    engine: float
 
 
 class CrossProcess(NamedTuple):
@@ -100,10 +94,10 @@ class SharedStore:
         """Return a transport's label, with the local stand-in if that served it."""
         return label(self.record, slug)
 
-    def cpu_us(self, slug: str, choice: StoreChoice) -> Cost:
+    def cpu_us(self, slug: str, choice: StoreChoice) -> Price:
         """Return the CPU time of servers, push service and engine per delivery."""
         rows = self._load(slug, choice)
-        return _cost_us(rows, SERVERS, rows["delivered"])
+        return _price_us(rows, SERVERS, rows["delivered"])
 
     def cpu_ratio(self, slug: str, choice: StoreChoice, than: StoreChoice) -> Interval:
         """Return the CPU time per delivery as a multiple of another choice's, paired within each repeat."""
@@ -129,10 +123,10 @@ class SharedStore:
         """Return the median time to an acknowledgement, for a sender who is alone. store: "none" stores nothing."""
         return interval(list(TO_MS * self._appends(store)["acked_p50_s"]))
 
-    def append_cpu_us(self, store: str) -> Cost:
+    def append_cpu_us(self, store: str) -> Price:
         """Return the CPU time of server and engine for one append."""
         rows = self._appends(store)
-        return _cost_us(rows, ["api_cpu_s"], rows["appends"])
+        return _price_us(rows, ["api_cpu_s"], rows["appends"])
 
     def _load(self, slug: str, choice: StoreChoice) -> pd.DataFrame:
         rows = self.loads
@@ -146,10 +140,11 @@ class SharedStore:
         return self.appends[self.appends["store"] == store]
 
 
-def _cost_us(rows: pd.DataFrame, servers: list[str], divisor: "pd.Series[float]") -> Cost:
+def _price_us(rows: pd.DataFrame, servers: list[str], divisor: "pd.Series[float]") -> Price:
+    """Return CPU time in us per delivery or append, and how much of it is the store's engine's."""
     engine_us = TO_US * rows["store_cpu_s"] / divisor
     servers_us = TO_US * rows[servers].sum(axis="columns") / divisor
-    return Cost(interval(list(servers_us + engine_us)), float(engine_us.median()))
+    return Price(interval(list(servers_us + engine_us)), float(engine_us.median()))
 
 
 def load_shared_store(folder: Path) -> SharedStore:

@@ -107,4 +107,4 @@ def decision_table(run: Run) -> wording.Prose:
 
 def _price(run: Run, slug: str, measure: Measure) -> str:
     found = price(run, slug, measure)
-    return wording.amount(found.value) if found else NOT_COUNTED
+    return wording.amount(found.total.value) if found else NOT_COUNTED

@@ -72,11 +72,11 @@ def test_prices_are_ratios_of_counts_and_show_what_the_push_service_spent(tmp_pa
     cpu = price(run, "pusher_adapter", CPU)
     wire = price(run, "pusher_adapter", BYTES)
     assert cpu is not None and wire is not None
-    assert [cpu.value, cpu.push_service] == pytest.approx([3000, 1000])
-    assert [wire.value, wire.push_service] == pytest.approx([400, 100])
+    assert [cpu.total.value, cpu.part] == pytest.approx([3000, 1000])
+    assert [wire.total.value, wire.part] == pytest.approx([400, 100])
     behind_nginx = price(replace(run, cells=run.cells.assign(proxy_cpu_s=0.2)), "pusher_adapter", CPU)
     assert behind_nginx is not None
-    assert [behind_nginx.value, behind_nginx.push_service] == pytest.approx([4000, 1000])
+    assert [behind_nginx.total.value, behind_nginx.part] == pytest.approx([4000, 1000])
 
 
 def test_measured_requests_lie_beside_what_theory_predicts(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_measured_requests_lie_beside_what_theory_predicts(tmp_path: Path) -> No
     assert price(run, "raw_websocket", EMPTY) is None, "it never reads"
     for slug in ("short_polling", "long_polling", "raw_websocket"):
         paid = price(run, slug, REQUESTS)
-        assert paid is not None and paid.value == pytest.approx(paid.predicted, rel=0.02)
+        assert paid is not None and paid.total.value == pytest.approx(paid.predicted, rel=0.02)
 
 
 def test_without_the_cpu_time_of_its_engine_a_run_has_no_price_in_cpu_time(tmp_path: Path) -> None:

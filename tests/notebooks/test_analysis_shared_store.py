@@ -39,8 +39,8 @@ def test_a_cost_includes_the_engine_and_a_difference_is_that_of_each_repeat(tmp_
     measured = load_shared_store(tmp_path)
     assert measured.choices == tuple(CHOICES)
     cost = measured.cpu_us("raw_websocket", StoreChoice("redis", 2))
-    assert [cost.total.value, cost.engine] == pytest.approx([300, 100])
-    assert measured.cpu_us("raw_websocket", StoreChoice("sqlite", 1)).engine == 0
+    assert [cost.total.value, cost.part] == pytest.approx([300, 100])
+    assert measured.cpu_us("raw_websocket", StoreChoice("sqlite", 1)).part == 0
     assert measured.cross_process_ms("raw_websocket", "redis").difference.value == pytest.approx(1.0)
     assert measured.append_ms("redis").value == pytest.approx(1.0)
     assert measured.append_cpu_us("redis").total.value == pytest.approx(300)

@@ -1,4 +1,4 @@
-"""Marks that several charts share: names of transports, rows of bars, an axis of milliseconds, and legends.
+"""Marks that several charts share: names of transports, an axis of milliseconds, and legends.
 
 Leaves out what makes a chart its own: each module lays out its rows and columns itself.
 """
@@ -12,10 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from notebooks.analysis.figures.style import GREY, INK, MARGIN_IN, PALE, Placing, is_narrow, tint
+from notebooks.analysis.figures.style import GREY, MARGIN_IN, Placing, is_narrow
 from servers import transports
 
-PART_TINT = 0.45
 LEGEND_LINE_IN = 0.2
 NARROW_COLUMNS = 2  # of a legend
 SPREAD_ROUNDS = 50  # a move may bring the next pair too close, so one round is not enough
@@ -25,23 +24,6 @@ def transport_name(place: Placing, top_in: float, slug: str, label: str, **style
     """Write the name of a transport at the left margin, in its colour; a part in brackets goes on its own line."""
     colour = transports.find(slug).colour
     place.text(MARGIN_IN, top_in, label.replace(" (", "\n("), color=colour, weight="bold", **style)
-
-
-def bar_rows(axes: Axes, rows: int, longest: float) -> None:
-    """Prepare axes without a frame for rows of bars from zero to `longest`, counted downwards."""
-    axes.set_xlim(0, longest)
-    axes.set_ylim(rows - 0.5, -0.5)
-    axes.axis("off")
-    axes.axvline(0, color=PALE, linewidth=1)
-
-
-def stacked_bar(
-    axes: Axes, row: int, total: float, part: float, limits: tuple[float, float], colour: str, height: float
-) -> None:
-    """Draw a bar whose paler end is `part`, with a thin line between the limits."""
-    axes.barh(row, total - part, height=height, color=colour)
-    axes.barh(row, part, left=total - part, height=height, color=tint(colour, PART_TINT))
-    axes.plot(limits, [row, row], color=INK, linewidth=0.8, solid_capstyle="butt")
 
 
 def ticks(axis: Axis, at: Sequence[float], write: Callable[[float], str]) -> None:

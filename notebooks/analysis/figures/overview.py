@@ -115,9 +115,9 @@ def _lane_texts(place: Placing, top_in: float, layout: Layout, run: Run, slug: s
     if p95_ms := found.quantiles.get(0.95):
         below = TIED if tied else f"95 % in {wording.duration(p95_ms.value)}"
         place.text(layout.latency_left, top_in + 0.34, below, color=GREY)
-    place.text(layout.requests_left, top_in, wording.amount(requests.value) if requests else "", **big)
+    place.text(layout.requests_left, top_in, wording.amount(requests.total.value) if requests else "", **big)
     if empty_reads := price(run, slug, EMPTY):
-        empty = f"{empty_reads.value:.0f} % empty"
+        empty = f"{empty_reads.total.value:.0f} % empty"
     elif run.cells_of(slug)[EMPTY.divisor].sum():
         empty = ""
     else:
