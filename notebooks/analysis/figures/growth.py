@@ -48,7 +48,7 @@ def draw(bench: Path) -> Figure:
     for (grows_with, unit, note), own in rows.groupby(["grows_with", "unit", "note"], sort=False):
         values = [Interval(value, value, value) for value in own["value"]]
         curve = Curve("", INK, list(own["size"]), values)
-        panels.append(Panel(fill(f"{unit} {note}", TITLE_CHARACTERS), grows_with, [curve], amount, log_x=True))
+        panels.append(Panel(fill(f"{unit} {note}", TITLE_CHARACTERS), str(grows_with), [curve], amount, log_x=True))
     extent = "PREVIEW, not a measurement" if rows["quick"].any() else "One run"
     subtitle = f"{extent}; each figure is for one unit of work, and the sizes are on a logarithmic axis"
     return curves.draw(panels, headline(rows), subtitle)
