@@ -125,7 +125,9 @@ assert streaming.median_ms(1) < opened.one_way_delay_ms + 20 < 150 < polling.med
 
 # %%
 from notebooks.analysis import radio
+from notebooks.analysis.prices import predict
 from notebooks.analysis.runs import chosen
+from results.predictions import upkeep_period_s
 
 settings = chosen("conversation")
 assert radio.INACTIVITY_S == 10, "as the text says"
@@ -140,7 +142,7 @@ rows = {
     settings.label_of(slug): {
         "radio on in an hour like the recording, model": f"{radio.while_talking_s(capture):,.0f} s",
         "in an hour of silence, model": f"{quiet_s[slug]:,.0f} s",
-        "because of a packet every": f"{radio.upkeep_period_s(settings, slug):g} s",
+        "because of a packet every": f"{upkeep_period_s(predict(settings, slug)):g} s",
     }
     for slug, capture in recorded.items()
 }

@@ -7,11 +7,12 @@ timers, other apps.
 
 from collections.abc import Sequence
 
+from notebooks.analysis.prices import predict
 from notebooks.analysis.runs import Run
 from notebooks.analysis.wire.captures import Capture, wire_messages
 from notebooks.analysis.wire.labels import READER, connections_of
 from results import theory
-from servers.transports import Reads, find
+from results.predictions import upkeep_period_s
 
 HOUR_S = 3600.0
 INACTIVITY_S = 10.0
@@ -39,14 +40,6 @@ def while_talking_s(capture: Capture) -> float:
     return HOUR_S * radio_on_s(packets_s, last_s) / (last_s - first_s)
 
 
-def upkeep_period_s(run: Run, slug: str) -> float:
-    """Return after how many seconds a transport sends or receives something again when nothing happens."""
-    transport = find(slug)
-    if transport.needs_push_service:
-        return 1 / theory.heartbeat_requests_per_s(run.setting("lease_s"))
-    return run.setting({Reads.POLL: "poll_interval_s", Reads.HELD: "hold_s", Reads.ONCE: "ping_s"}[transport.reads])
-
-
 def in_silence_s(run: Run, slug: str) -> float:
     """Return for how many seconds of an hour the radio is on if nobody writes."""
-    return HOUR_S * theory.radio_on_share(0.0, upkeep_period_s(run, slug), INACTIVITY_S)
+    return HOUR_S * theory.radio_on_share(0.0, upkeep_period_s(predict(run, slug)), INACTIVITY_S)
