@@ -13,8 +13,9 @@ from notebooks.analysis import wording
 from notebooks.analysis.figures import timeline
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.runs import chosen_folder
-from notebooks.analysis.serverless import CONCURRENCIES, HOUR_S, WAITING_S, Outcome, is_held, load_hosted
+from notebooks.analysis.serverless import CONCURRENCIES, HOUR_S, WAITING_S, Outcome, load_hosted
 from results import theory
+from results.costs.metering import is_held
 from results.schema import SAMPLES_MIN
 from servers.transports import find
 

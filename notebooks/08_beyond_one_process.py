@@ -14,8 +14,8 @@ from notebooks.analysis.figures import shared_store as cost_chart
 from notebooks.analysis.figures.style import picture
 from notebooks.analysis.quantiles import resolution_on
 from notebooks.analysis.runs import chosen_folder
-from notebooks.analysis.serverless import is_held
 from notebooks.analysis.shared_store import SHARED, STORE_LABELS, StoreChoice, load_shared_store
+from results.costs.metering import is_held
 from servers.transports import find
 
 shared_store = load_shared_store(chosen_folder())

@@ -115,8 +115,10 @@ print("CPU time of the server for each message delivered, in µs:")
 link.by_transport(packed, lambda run, slug: 1e6 * link.ratio(run, slug, "api_cpu_s"))
 
 # %%
-memory = {slug: [link.memory_kb(run, slug) for run in (long, long_packed)] for slug in (link.RAW, link.STREAM)}
-more_kb = {slug: packed_kb - plain_kb for slug, (plain_kb, packed_kb) in memory.items()}
+more_kb = {}
+for slug in (link.RAW, link.STREAM):
+    plain_bytes, packed_bytes = (link.ratio(run, slug, "api_rss_bytes", "users") for run in (long, long_packed))
+    more_kb[slug] = (packed_bytes - plain_bytes) / 1000
 assert more_kb[link.STREAM] > more_kb[link.RAW] > 20
 print(", ".join(f"{long.label_of(slug)}: {more:,.0f} kB more for each user" for slug, more in more_kb.items()))
 

@@ -31,7 +31,7 @@ def latency_ms(run: Run, slug: str, percent: int, kind: str = "message") -> Inte
 
 def paid(run: Run, slug: str, measure: Measure) -> Interval:
     """Return a price over the repeats, in the measure's unit."""
-    return interval(list(by_repeat(run.cells_of(slug), measure)))
+    return interval(list(by_repeat(run, slug, measure)))
 
 
 def cpu_ratio(run: Run, slug: str, than: str) -> Interval:
@@ -39,7 +39,7 @@ def cpu_ratio(run: Run, slug: str, than: str) -> Interval:
 
     The speed of the machine, which changes from repeat to repeat, cancels out.
     """
-    own, other = (by_repeat(run.cells_of(name).set_index("repeat"), CPU) for name in (slug, than))
+    own, other = (by_repeat(run, name, CPU) for name in (slug, than))
     return interval(list((own / other).dropna()))
 
 

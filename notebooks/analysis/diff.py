@@ -110,8 +110,16 @@ class Side(NamedTuple):
 
 
 def read_side(folder: Path, left_out: Container[tuple[str, str]] = ()) -> Side:
-    """Read a run, but for some loads; raises BrokenRun."""
-    return Side(folder, _figures(folder, [load for load in loads(folder) if load not in left_out]))
+    """Read a run, but for some loads, with a value for each repeat that is not void; raises BrokenRun."""
+    figures: dict[tuple[Key, str], Figure] = {}
+    for scenario, point in loads(folder):
+        if (scenario, point) in left_out:
+            continue
+        with suppress(NothingValid):
+            run = load(folder, scenario, point)
+            for slug in run.slugs:
+                figures |= {((scenario, point, slug), name): figure for name, figure in _figures_of(run, slug)}
+    return Side(folder, figures)
 
 
 def unequal_loads(first: Path, second: Path) -> dict[tuple[str, str], str]:
@@ -188,22 +196,11 @@ def _name(key: Sequence[str]) -> str:
     return ", ".join(filter(None, key))
 
 
-def _figures(folder: Path, of: Sequence[tuple[str, str]]) -> Figures:
-    """Return the figures of these loads, with a value for each repeat that is not void; raises BrokenRun."""
-    found: dict[tuple[Key, str], Figure] = {}
-    for scenario, point in of:
-        with suppress(NothingValid):
-            run = load(folder, scenario, point)
-            for slug in run.slugs:
-                found |= {((scenario, point, slug), name): figure for name, figure in _figures_of(run, slug)}
-    return found
-
-
 def _figures_of(run: Run, slug: str) -> Iterator[tuple[str, Figure]]:
     """Yield the figures of a transport, as far as its server counts them: requests, bytes, CPU time, and latencies."""
     for name, measure in PRICES.items():
         if not is_uncounted(run, slug, measure):
-            yield name, Figure(list(by_repeat(run.cells_of(slug), measure)))
+            yield name, Figure(list(by_repeat(run, slug, measure)))
     error_ms = resolution_ms(run)
     for name, column, calibrated in ((P50, "latency_p50_s", 0.50), (P95, "latency_p95_s", 0.99)):
         yield name, Figure(list(1000 * run.quantiles_of(slug)[column]), error_ms[calibrated])

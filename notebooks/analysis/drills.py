@@ -26,17 +26,10 @@ GROWTH_MAX = {MEMORY: 1.02, DESCRIPTORS: 1.02, P99: 1.2}
 
 @dataclass(frozen=True, slots=True)
 class Drills:
-    """The tables of `results.schema.DRILLS`, each empty if there is none; session: the rows of the longest soak."""
+    """tables: those of `results.schema.DRILLS`, each empty if there is none. session: the rows of the longest soak."""
 
-    kills: pd.DataFrame
-    fuzz: pd.DataFrame
-    soak: pd.DataFrame
-    faults: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
     session: pd.DataFrame
-
-    @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        return {"kills": self.kills, "fuzz": self.fuzz, "soak": self.soak, "faults": self.faults}
 
     @property
     def evidence(self) -> str:
@@ -48,21 +41,21 @@ class Drills:
     @property
     def losses(self) -> int:
         """Return how many deliveries were lost, doubled or out of order."""
-        return sum(int(rows[LOSSES].to_numpy().sum()) for rows in (self.kills, self.soak, self.faults))
+        return sum(int(rows[LOSSES].to_numpy().sum()) for name, rows in self.tables.items() if name != "fuzz")
 
     @property
     def failures(self) -> int:
         """Return how many inputs got status 500 or no response, and how many tracebacks there were in all."""
-        return int(self.fuzz["failed"].sum() + sum(rows["tracebacks"].sum() for rows in self.tables.values()))
+        return int(self.tables["fuzz"]["failed"].sum() + sum(rows["tracebacks"].sum() for rows in self.tables.values()))
 
     def rows(self) -> dict[str, dict[str, str]]:
         """Return a row of the table for each drill that was run."""
         soaked = in_registry_order(self.session["transport"])
         found = {
-            **{f"Killed on {store}": _kills(rows) for store, rows in self.kills.groupby("store", sort=False)},
-            **{f"Fuzzed: {name}": _fuzz(rows) for name, rows in self.fuzz.groupby("listener", sort=False)},
+            **{f"Killed on {store}": _kills(rows) for store, rows in self.tables["kills"].groupby("store", sort=False)},
+            **{f"Fuzzed: {name}": _fuzz(rows) for name, rows in self.tables["fuzz"].groupby("listener", sort=False)},
             **{f"Soaked: {find(slug).label}": self._soak(slug) for slug in soaked},
-            **{f"Fault: {fault}": _faults(rows) for fault, rows in self.faults.groupby("fault", sort=False)},
+            **{f"Fault: {fault}": _faults(rows) for fault, rows in self.tables["faults"].groupby("fault", sort=False)},
         }
         return {name: {"extent": extent, "outcome": outcome} for name, (extent, outcome) in found.items()}
 
@@ -85,9 +78,9 @@ class Drills:
         found = {
             f"soak: growth of {figure}, {slug}": self.growth(figure).get(slug, np.nan) / GROWTH_MAX[figure]
             for figure in GROWTH_MAX
-            for slug in in_registry_order(self.soak["transport"])
+            for slug in in_registry_order(self.tables["soak"]["transport"])
         }
-        for row in self.fuzz.to_dict("records"):
+        for row in self.tables["fuzz"].to_dict("records"):
             growth = row["memory_end_bytes"] / row["memory_half_bytes"]
             found[f"fuzz: growth of {MEMORY}, {row['listener']}, part {row['part']}"] = growth / GROWTH_MAX[MEMORY]
             found[f"fuzz: refusals, {row['listener']}, part {row['part']}"] = row["refused"] / max(1, row["passed"])
@@ -101,7 +94,7 @@ class Drills:
         extent = f"{minutes:.0f} minutes, {rows['messages'].max():,} messages"
         held_mb = self.quarters(slug, MEMORY).iloc[-1] / MB
         late_ms = 1000 * self.quarters(slug, P99).iloc[-1]
-        losses = _losses(self.soak[self.soak["transport"] == slug])
+        losses = _losses(self.tables["soak"][self.tables["soak"]["transport"] == slug])
         outcome = f"{losses}; memory {held_mb:.0f} MB ({memory}), descriptors {descriptors}"
         if rows["messages"].max() < QUARTERS * SAMPLES_MIN[99]:  # a quarter may have too few deliveries for a p99
             return extent, outcome
@@ -120,7 +113,7 @@ def load_drills(folder: Path) -> Drills:
     whole = soak[soak["session"].isin(soak.loc[soak["quarter"] == QUARTERS - 1, "session"])]
     sessions = (whole if len(whole) else soak).groupby("session")["at_s"].agg(lambda at_s: at_s.max() - at_s.min())
     longest = sessions[::-1].idxmax() if len(sessions) else ""  # of two that are as long, the later one
-    return Drills(**found, session=soak[soak["session"] == longest])
+    return Drills(found, session=soak[soak["session"] == longest])
 
 
 def _kills(rows: pd.DataFrame) -> tuple[str, str]:

@@ -51,7 +51,7 @@ def bytes_each(run: Run, slug: str) -> float:
 
 def beside(run: Run, base: Run, slug: str) -> float:
     """Return the clients' bytes of one delivery as a part of those in another run, as the median of the repeats."""
-    own, other = (by_repeat(of.cells_of(slug).set_index("repeat"), CLIENTS_BYTES) for of in (run, base))
+    own, other = (by_repeat(each, slug, CLIENTS_BYTES) for each in (run, base))
     return float((own / other).median())
 
 
@@ -162,8 +162,3 @@ POLLING: Mapping[str, Figure] = {
     "the same by theory, s": lambda run: theory.back_off_wait_quantile_s(0.5, _pauses(run)),
     "most requests in 0.1 s": lambda run: float(run.cells["peak_requests"].max()),
 }
-
-
-def memory_kb(run: Run, slug: str) -> float:
-    """Return the server's resident memory, divided by its users, in kB."""
-    return ratio(run, slug, "api_rss_bytes", "users") / 1000

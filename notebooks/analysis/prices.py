@@ -60,7 +60,7 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
     if is_uncounted(run, slug, measure) or not cells[measure.divisor].sum():
         return None
     api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
-    total = interval(list(by_repeat(cells, measure)))
+    total = interval(list(by_repeat(run, slug, measure)))
     part = total.value * float(service.sum() / ((api + service).sum() or 1.0))
     return Price(total, part, _predicted(run, slug, measure))
 
@@ -104,8 +104,9 @@ def is_uncounted(run: Run, slug: str, measure: Measure) -> bool:
     return bool(run.cells_of(slug)[[*measure.api, *measure.push_service]].isna().to_numpy().any())
 
 
-def by_repeat(cells: pd.DataFrame, measure: Measure) -> "pd.Series[float]":
-    """Return the price in each repeat that has something to divide by."""
+def by_repeat(run: Run, slug: str, measure: Measure) -> "pd.Series[float]":
+    """Return the price in each repeat that has something to divide by, by the repeat's number."""
+    cells = run.cells_of(slug).set_index("repeat")
     divisor = cells[measure.divisor]
     return (_sum(cells, (*measure.api, *measure.push_service)) / divisor)[divisor > 0] * measure.scale
 

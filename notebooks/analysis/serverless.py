@@ -17,9 +17,10 @@ import pandas as pd
 from notebooks.analysis import records, wording
 from notebooks.analysis.runs import BrokenRun, in_registry_order, label
 from results import theory
+from results.costs.metering import is_held
 from results.schema import HOSTED, HOSTED_FILE, TIMELINE
 from servers import transports
-from servers.transports import Commands, Reads, Transport
+from servers.transports import Commands, Reads
 
 HOUR_S = 3600.0
 WAITING_S = HOUR_S / 2  # of a user's hour: if that or more is billed, waiting is billed
@@ -83,11 +84,6 @@ def _over_repeats(name: str, values: Sequence[Any]) -> Any:
     if name.endswith("_max_s"):
         return max(values)
     return min(values) if name in LEAST or isinstance(values[0], str) else sum(values)
-
-
-def is_held(transport: Transport) -> bool:
-    """Return whether a user who only listens occupies a function, by a held request or a connection."""
-    return transport.reads is not Reads.POLL and not transport.needs_push_service
 
 
 def judge(row: HostedRow, cuts_per_hour: float = 0.0) -> Judgement:

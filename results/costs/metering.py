@@ -13,8 +13,7 @@ from math import ceil
 from results import theory
 from results.costs.plans import Usage
 from results.costs.rates import Causes, Rates
-from servers import transports
-from servers.transports import Reads
+from servers.transports import Reads, Transport, find
 
 DAYS = 30
 HOUR_S = 3600.0
@@ -102,6 +101,11 @@ def without_heartbeats(measured: Rates, activity: Activity) -> Rates:
     return replace(measured, requests=replace(measured.requests, user_s=user_s))
 
 
+def is_held(transport: Transport) -> bool:
+    """Return whether a user who only listens occupies a function, by a held request or a connection."""
+    return transport.reads is not Reads.POLL and not transport.needs_push_service
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionSeconds:
     """Time in functions in a month: held is the sum over requests, active is CPU, alive is the sum over instances."""
@@ -117,10 +121,8 @@ def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, 
 
     An ordinary request waits for the assumed time; a held request or an open connection waits while its user is online.
     """
-    row = transports.find(measured.slug)
     month = activity.month
-    is_held = row.reads is Reads.HELD or (row.reads is Reads.ONCE and not row.needs_push_service)
-    held_open = month.user_s if is_held else 0.0
+    held_open = month.user_s if is_held(find(measured.slug)) else 0.0
     return in_functions(measured.requests.of(month), measured.cpu_s.of(month), activity, assumed, held_open)
 
 

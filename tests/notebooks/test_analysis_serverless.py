@@ -10,8 +10,9 @@ import pytest
 from notebooks.analysis.claims import rented as claims
 from notebooks.analysis.claims.claim import Evidence, Verdict
 from notebooks.analysis.runs import ROOT, BrokenRun
-from notebooks.analysis.serverless import HostedRow, Outcome, is_held, judge, load_hosted
+from notebooks.analysis.serverless import HostedRow, Outcome, judge, load_hosted
 from results import theory
+from results.costs.metering import is_held
 from results.schema import HOSTED, HOSTED_FILE
 from servers.transports import TRANSPORTS, find
 from tests.support.claims import REFERENCE, changed, judged

@@ -27,7 +27,7 @@ def connection_closes(evidence: Evidence) -> Observed:
 def _closing_percents(evidence: Evidence, slug: str) -> str:
     """Return how much more server CPU each delivery takes if every response closes its connection, by repeat."""
     runs = [evidence.run("keep_alive", point) for point in ("connections kept", "closed after each answer")]
-    kept, closed = (by_repeat(run.cells_of(slug).set_index("repeat"), CPU) for run in runs)
+    kept, closed = (by_repeat(run, slug, CPU) for run in runs)
     return ", ".join(f"{100 * (ratio - 1):+.0f} %" for ratio in (closed / kept).dropna())
 
 
