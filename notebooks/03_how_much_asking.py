@@ -76,8 +76,8 @@ for knee, in_bytes, in_cpu in zip(knees(folder), *(panel.curves for panel in pan
 # polls are empty if lambda T is below ln 2 = 0.69: polling every 2 s, with less than one message in 2.9 s.
 
 # %%
-x, measured, predicted = comparisons.empties([*loads, *points(folder, "interval_sweep").values()])
-for expected, found, theory_percent in zip(x, measured, predicted, strict=True):
+sweep = points(folder, "interval_sweep").values()
+for expected, found, theory_percent in comparisons.empties([*loads, *sweep]):
     print(f"lambda T = {expected:5.2f}: {found.value:5.1f} % empty, theory {theory_percent:5.1f} %")
     assert abs(found.value - theory_percent) < max(1.5, 0.1 * theory_percent)
 

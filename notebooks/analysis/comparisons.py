@@ -106,14 +106,13 @@ def activity_per_s(run: Run) -> float:
     return float(run.cells["delivered"].sum() / (run.cells["users"] * run.cells["measured_s"]).sum())
 
 
-def empties(runs: Sequence[Run]) -> tuple[list[float], list[Interval], list[float]]:
+def empties(runs: Sequence[Run]) -> list[tuple[float, Interval, float]]:
     """Return for each run of short polling: lambda T, the empty responses in %, and exp(-lambda T) in %; ascending."""
     rows = []
     for run in runs:
         expected = activity_per_s(run) * run.setting("poll_interval_s")
         rows.append((expected, paid(run, SHORT, EMPTY), 100 * theory.empty_share(expected, 1.0)))
-    rows.sort(key=lambda row: row[0])
-    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+    return sorted(rows, key=lambda row: row[0])
 
 
 def still_true(run: Run, slug: str, kind: str) -> Interval:

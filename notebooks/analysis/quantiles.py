@@ -121,12 +121,6 @@ def ks_distance(samples: NDArray[np.float64], cdf: Callable[[float], float]) -> 
     return float(max((steps[1:] - predicted).max(), (predicted - steps[:-1]).max()))
 
 
-def share_near_mean(samples: NDArray[np.float64]) -> float:
-    """Return the share of the samples that the mean describes: those within a tenth of it."""
-    mean = samples.mean()
-    return float((np.abs(samples - mean) < 0.1 * mean).mean())
-
-
 def medians_ms(run: Run) -> dict[str, float]:
     """Return the median of each transport, in ms; transports that differ by less than the generator's error are equal.
 

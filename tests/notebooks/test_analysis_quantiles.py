@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import pytest
 
 from notebooks.analysis import comparisons
@@ -17,7 +16,6 @@ from notebooks.analysis.quantiles import (
     latency,
     medians_ms,
     resolution_ms,
-    share_near_mean,
     table,
 )
 from notebooks.analysis.runs import load
@@ -39,10 +37,6 @@ def test_a_percentile_of_too_few_deliveries_is_not_shown(tmp_path: Path) -> None
     for messages, shares in ((3, [0.50]), (4, [0.50, 0.95]), (199, [0.50, 0.95]), (200, [0.50, 0.95, 0.99])):
         run = load(write(tmp_path, SyntheticRun(users=5, messages=messages)))
         assert list(latency(run, "raw_websocket").quantiles) == shares
-
-
-def test_a_tenth_of_a_uniform_distribution_lies_near_its_mean() -> None:
-    assert share_near_mean(np.linspace(0, 1, 10_001)) == pytest.approx(0.1, abs=0.001)
 
 
 def test_a_difference_below_the_generators_own_error_may_not_be_claimed(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 from matplotlib.typing import ColorType
 
 from notebooks.analysis import wording
-from notebooks.analysis.figures.marks import heights_of, ticks
+from notebooks.analysis.figures.marks import spread, ticks
 from notebooks.analysis.figures.style import MARGIN_IN, is_narrow, sheet, tint, width_in
 from notebooks.analysis.quantiles import Interval
 
@@ -166,6 +166,7 @@ def _crosses(axes: Axes, full: Sequence[Curve]) -> None:
 def _names(axes: Axes, panel: Panel) -> None:
     """Write the name of each curve with points at the right, at the height of its end; names do not overlap."""
     ordered = sorted((curve for curve in panel.curves if curve.points), key=lambda curve: curve.points[-1].value)
-    heights = heights_of(axes, [(curve.x[-1], curve.points[-1].value) for curve in ordered], NAME_IN / PANEL_IN)
-    for curve, height in zip(ordered, heights, strict=True):
+    to_share = axes.transData + axes.transAxes.inverted()
+    ends = [float(to_share.transform((curve.x[-1], curve.points[-1].value))[1]) for curve in ordered]
+    for curve, height in zip(ordered, spread(ends, NAME_IN / PANEL_IN), strict=True):
         axes.text(1 + NAME_GAP, height, curve.name, transform=axes.transAxes, va="center", color=curve.colour, size=7.5)

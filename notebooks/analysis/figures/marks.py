@@ -63,12 +63,6 @@ def legend_in(marks: Sequence[Artist]) -> float:
     return LEGEND_LINE_IN * (ceil(len(marks) / NARROW_COLUMNS) if is_narrow() else 1)
 
 
-def heights_of(axes: Axes, ends: Sequence[tuple[float, float]], gap: float) -> list[float]:
-    """Return the heights of the ends of curves, as shares of the axes, moved apart by `spread`; ends must ascend."""
-    to_share = axes.transData + axes.transAxes.inverted()
-    return spread([float(to_share.transform(end)[1]) for end in ends], gap)
-
-
 def spread(heights: Sequence[float], gap: float) -> list[float]:
     """Return ascending heights, moved apart in rounds until hardly any two neighbours are closer than a gap."""
     moved = list(heights)
