@@ -96,7 +96,7 @@ assert near < min(far)
 # plan (2026-05-08):
 
 # %%
-sandbox = prices.services["pusher"].plans[0]
+sandbox = prices.plans["pusher"][0]
 free_a_day = int(sandbox.included["messages_per_day"])
 assert (sandbox.usd, free_a_day, sandbox.included["connections"]) == (0, 200_000, 100)
 managed.counting(folder, free_a_day, int(sandbox.included["connections"]))
@@ -150,7 +150,7 @@ print("The first limit, at 120 events an hour, by room size:", ", ".join(map("{}
 assert all(
     managed.users_within(measured, prices, usual, ("pusher", "connections"), 10 * MOST, plan)
     < managed.users_within(measured, prices, usual, ("pusher", "messages_per_day"), 10 * MOST, plan)
-    for plan in range(len(prices.services["pusher"].plans))
+    for plan in range(len(prices.plans["pusher"]))
 )
 managed.plans_table(measured, prices, usual, 10 * MOST)
 
@@ -323,9 +323,9 @@ wording.Prose(
 # from its first user on, unless it runs on a single server.
 
 # %%
-hobby, pro = prices.services["vercel"].plans
+hobby, pro = prices.plans["vercel"]
 assert (hobby.commercial, pro.commercial, pro.usd) == (False, True, 20)
-assert all(plan.commercial for plan in prices.services["railway"].plans)
+assert all(plan.commercial for plan in prices.plans["railway"])
 side_by_side.bill_table(measured, prices, usual)
 
 # %% [markdown]

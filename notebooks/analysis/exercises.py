@@ -41,7 +41,7 @@ def answers(folder: Path) -> dict[str, str]:
         found[name] = wording.amount(paid(busy, slug, REQUESTS).value)
     for name, slug in (("typing_short", SHORT), ("typing_raw", RAW)):
         found[name] = f"{still_true(signals, slug, 'typing').value:.0f}"
-    sandbox = load_prices().services["pusher"].plans[0].included["messages_per_day"]
+    sandbox = load_prices().plans["pusher"][0].included["messages_per_day"]
     return found | {
         "far": wording.duration(latency_ms(far, RAW, 50).value),
         "counted": wording.amount(counted_per_message(talk).value),

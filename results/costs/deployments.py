@@ -11,7 +11,7 @@ from pathlib import Path
 
 from results.costs import metering
 from results.costs.metering import DAYS, Activity
-from results.costs.plans import Bill, Prices, Usage
+from results.costs.plans import Bill, Prices, Usage, cheapest
 from results.costs.rates import Rates, rates
 
 BILLED = ADAPTER, SOCKETS, STREAM = "pusher_adapter", "raw_websocket", "server_sent_events"
@@ -82,7 +82,7 @@ def measured_in(folder: Path) -> Measured:
 def bill(deployment: str, activity: Activity, measured: Measured, prices: Prices, host: str = "") -> Bill:
     """Return a month at the cheapest plans. host: the service that runs the code, if not today's Vercel or Railway."""
     usage = DEPLOYMENTS[deployment](measured, activity, prices.assumptions, host)
-    return Bill(tuple(prices.services[name].cheapest(used) for name, used in usage.items()))
+    return Bill(tuple(cheapest(name, prices.plans[name], used) for name, used in usage.items()))
 
 
 def bills(activity: Activity, measured: Measured, prices: Prices) -> dict[str, BillByUsers]:

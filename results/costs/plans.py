@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
-CREDIT = "credit_usd"
 
 Usage = Mapping[str, float]
 """How much of each meter is used in a month, or at the busiest moment."""
@@ -44,7 +43,7 @@ class PricePlan:
         """Return how much of each hard limit is used: 1 is all of it."""
         shares = {meter: usage[meter] / most for meter, most in self.included.items() if meter not in self.unit_usd}
         if self.credit_is_limit:
-            shares[CREDIT] = self._metered_usd(usage) / self.credit_usd
+            shares["credit_usd"] = self._metered_usd(usage) / self.credit_usd
         return shares
 
     def fullest(self, usage: Usage) -> str:
@@ -70,20 +69,13 @@ class BillItem:
     exceeded: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What one vendor sells, from the smallest plan to the largest."""
-
-    name: str
-    plans: Sequence[PricePlan]
-
-    def cheapest(self, usage: Usage) -> BillItem:
-        """Return the cheapest plan that suffices."""
-        costs = [plan.cost_usd(usage) for plan in self.plans]
-        usd = min(costs)
-        smaller = self.plans if usd == inf else self.plans[: costs.index(usd)]
-        exceeded = [plan.fullest(usage) for plan in smaller if plan.cost_usd(usage) == inf]
-        return BillItem(self.name, usd, exceeded[-1] if exceeded else "")
+def cheapest(service: str, plans: Sequence[PricePlan], usage: Usage) -> BillItem:
+    """Return what a service costs by the cheapest of its plans that suffices; they begin with the smallest."""
+    costs = [plan.cost_usd(usage) for plan in plans]
+    usd = min(costs)
+    smaller = plans if usd == inf else plans[: costs.index(usd)]
+    exceeded = [plan.fullest(usage) for plan in smaller if plan.cost_usd(usage) == inf]
+    return BillItem(service, usd, exceeded[-1] if exceeded else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +96,14 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """All of `prices.toml`: services and assumptions, by name."""
+    """All of `prices.toml`: the plans of each service, from the smallest to the largest, and the assumptions."""
 
-    services: Mapping[str, Service]
+    plans: Mapping[str, Sequence[PricePlan]]
     assumptions: Mapping[str, float]
 
 
 def load_prices() -> Prices:
     """Read the prices."""
     tables: Mapping[str, Any] = tomllib.loads(PRICES_FILE.read_text(encoding="utf-8"))
-    services = {
-        name: Service(name, [PricePlan(**plan) for plan in service["plans"]])
-        for name, service in tables["service"].items()
-    }
-    return Prices(services, tables["assumptions"])
+    plans = {name: [PricePlan(**plan) for plan in service["plans"]] for name, service in tables["service"].items()}
+    return Prices(plans, tables["assumptions"])

@@ -84,7 +84,7 @@ def test_the_number_of_users_within_a_limit_is_the_largest_that_does_not_exceed_
     assert managed.users_within(MEASURED, PRICES, Activity(1), limit, 100_000, plan=1) == 1_500
     table = managed.plans_table(MEASURED, PRICES, Activity(1), 100_000).text
     assert "| **Startup** | $49 | 500 | 1,000,000 | 1,500 |" in table
-    assert table.count("\n") == 1 + len(PRICES.services["pusher"].plans)
+    assert table.count("\n") == 1 + len(PRICES.plans["pusher"])
 
 
 def test_a_bill_beyond_every_plan_is_marked() -> None:
@@ -93,7 +93,7 @@ def test_a_bill_beyond_every_plan_is_marked() -> None:
 
 
 def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:
-    limits = {meter for service in PRICES.services.values() for plan in service.plans for meter in plan.included}
+    limits = {meter for plans in PRICES.plans.values() for plan in plans for meter in plan.included}
     assert limits - {"memory_gb"} <= set(reports.LIMITS)  # a gigabyte is named as it is
 
 

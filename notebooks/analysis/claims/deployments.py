@@ -37,7 +37,7 @@ def easy_setup(evidence: Evidence) -> Observed:
 
 def free_tier(evidence: Evidence) -> Observed:
     talk, large = evidence.run("conversation"), evidence.run("large_room")
-    sandbox = load_prices().services["pusher"].plans[0].included["messages_per_day"]
+    sandbox = load_prices().plans["pusher"][0].included["messages_per_day"]
     lasts = minutes_until_used(talk, sandbox)
     by_users = bills(Activity(1), evidence.rates, load_prices())[MANAGED]
     users = last_free(by_users, MOST)

@@ -101,7 +101,7 @@ def users_within(
 
     def share(users: int) -> float:
         usage = pusher_and_serverless(measured, replace(activity, users=users), prices.assumptions, "", webhooks)
-        return prices.services[service].plans[plan].shares(usage[service])[meter]
+        return prices.plans[service][plan].shares(usage[service])[meter]
 
     return bisect_right(range(1, most + 1), 1.0, key=share)
 
@@ -129,7 +129,7 @@ def free_users(measured: Measured, prices: Prices, activity: Activity, most: int
 def plans_table(measured: Measured, prices: Prices, activity: Activity, most: int) -> wording.Prose:
     """Return the vendor's plans: their prices and limits, and for how many users each limit suffices."""
     rows = {}
-    for place, plan in enumerate(prices.services["pusher"].plans):
+    for place, plan in enumerate(prices.plans["pusher"]):
         users = {
             meter: users_within(measured, prices, activity, ("pusher", meter), most, place) for meter in plan.included
         }
