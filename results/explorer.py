@@ -69,22 +69,14 @@ def _scripts(name: str) -> str:
 
 def constants(folder: Path) -> dict[str, Any]:
     """Return what a page needs of a run or, if that lacks it, of the reference; raise ValueError if it has no cell."""
-    folders = (folder / link for link in OTHER_LINKS)
-    further = [
-        path.parent for each in folders for path in sorted(each.rglob(MANIFEST), key=lambda path: len(path.parts))
-    ]
-    manifest, *others = (json.loads((each / MANIFEST).read_text(encoding="utf-8")) for each in (folder, *further))
-    workloads = [load for each in (manifest, *others) for load in each["workloads"]]
-    cells = pd.concat(map(_valid_cells, (folder, *further)))
+    folders = [folder, *(path.parent for link in OTHER_LINKS for path in _manifests(folder / link))]
+    manifest, *others = (json.loads((each / MANIFEST).read_text(encoding="utf-8")) for each in folders)
     if not manifest["settings"]:
         raise ValueError(f"{folder}: no cell could be measured")
+    workloads = [load for each in (manifest, *others) for load in each["workloads"]]
     text_bytes = manifest["workloads"][0]["text_bytes"]
-    near = {
-        (load["scenario"], load["point"])
-        for load in workloads
-        if is_shown(load) and load["text_bytes"] == text_bytes and not load["one_way_delay_s"]
-    }
-    usual = cells[[each in near for each in zip(cells["scenario"], cells["point"], strict=True)]]
+    cells = pd.concat(map(_valid_cells, folders))
+    usual = _usual(cells, workloads, text_bytes)
     measured = unit_costs.by_link(cells)
     is_alone = set(BILLED) <= measured.get("plain", {}).keys()
     settings = next(iter(manifest["settings"].values()))
@@ -103,6 +95,21 @@ def constants(folder: Path) -> dict[str, Any]:
         "loads": list(measured_loads(workloads, cells)),
         "bills": bills,
     }
+
+
+def _manifests(folder: Path) -> list[Path]:
+    """Return the manifests of the runs in a folder, that of the folder itself first."""
+    return sorted(folder.rglob(MANIFEST), key=lambda path: len(path.parts))
+
+
+def _usual(cells: pd.DataFrame, workloads: Sequence[Mapping[str, Any]], text_bytes: int) -> pd.DataFrame:
+    """Return the cells of loads that the page expresses, without a delay and with texts of that length."""
+    loads = {
+        (load["scenario"], load["point"])
+        for load in workloads
+        if is_shown(load) and load["text_bytes"] == text_bytes and not load["one_way_delay_s"]
+    }
+    return cells[[each in loads for each in zip(cells["scenario"], cells["point"], strict=True)]]
 
 
 def _bills(folder: Path) -> dict[str, Any]:

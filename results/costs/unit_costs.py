@@ -43,7 +43,7 @@ def by_link(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def on_links(measured: Links, links: Links, cells: pd.DataFrame, usual: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the unit costs on each link that the cells have: measured, or else scaled from those in `links`.
 
-    usual: the cells to scale by, of loads that the page expresses, without a delay and with texts of one length.
+    usual: the cells to scale by, of loads without a delay and with texts of one length.
     """
     return {
         link: {
