@@ -52,10 +52,7 @@ _TABLES = _columns()
 KEY = _TABLES["key"]
 DELIVERIES = KEY + _TABLES["deliveries"]
 KINDS = KEY + _TABLES["kinds"]
-NEWER = _TABLES["newer"]
-"""Columns of cells that older runs lack: they are read as nan, and nothing is shown of them."""
-
-CELLS = KEY + _TABLES["cells"] + NEWER
+CELLS = KEY + _TABLES["cells"]
 OUTAGES = _TABLES["outages"]
 LOADS = _TABLES["loads"]
 """Table `loads` of shared_store.json: one load on every transport, store and number of workers."""

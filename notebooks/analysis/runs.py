@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from results.schema import (
     KINDS,
     KINDS_FILE,
     MANIFEST,
-    NEWER,
     Column,
 )
 from servers import transports
@@ -197,19 +195,15 @@ def manifest_of(folder: Path) -> Mapping[str, Any]:
 
 
 def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    """Read a table of a run, void cells included; raise BrokenRun when it is not there, cut off, or lacks a column.
-
-    A column that older runs lack is nan there.
-    """
+    """Read a table of a run, void cells included; raise BrokenRun when it is not there, cut off, or lacks a column."""
     if not path.is_file():
         raise BrokenRun(f"{path.parent} is not a whole run: expected {path.name} in it")
     try:
-        header = pd.read_csv(path, nrows=0).columns
         table = _parsed(path, path.stat().st_mtime_ns, tuple((column.name, column.dtype) for column in columns))
     except (ValueError, EOFError, OSError) as error:
         how = "If the run was interrupted, the same `--full` command repairs it"
         raise BrokenRun(f"{path} is cut off or damaged: {error}. {how}") from error
-    if missing := [column.name for column in columns if column.name not in header and column not in NEWER]:
+    if missing := [column.name for column in columns if column.name not in table]:
         raise BrokenRun(f"{path} lacks columns of results.schema: {', '.join(missing)}")
     return table
 
@@ -218,8 +212,7 @@ def table_of(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
 def _parsed(path: Path, _written_ns: int, dtypes: tuple[tuple[str, str], ...]) -> pd.DataFrame:
     """Read a table once for all loads of a run; callers must not change it."""
     may_be_nan = {name: ["nan"] for name, dtype in dtypes if dtype == "float64"}
-    table = pd.read_csv(path, dtype=dict(dtypes), keep_default_na=False, na_values=may_be_nan)
-    return table.assign(**{name: nan for name, _ in dtypes if name not in table})
+    return pd.read_csv(path, dtype=dict(dtypes), keep_default_na=False, na_values=may_be_nan)
 
 
 def _check_counts(folder: Path, cells: pd.DataFrame, deliveries: pd.DataFrame) -> None:
