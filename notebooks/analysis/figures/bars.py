@@ -36,7 +36,7 @@ class BarPanel(NamedTuple):
     title: str
     unit: str
     prices: Mapping[str, Price | str]
-    axis_end: float | None = None
+    axis_end: float | None
 
 
 def draw(
