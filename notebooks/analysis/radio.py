@@ -20,12 +20,12 @@ INACTIVITY_S = 10.0
 al., "A Close Examination of Performance and Power Characteristics of 4G LTE Networks", MobiSys 2012."""
 
 
-def radio_on_s(packets_s: Sequence[float], until_s: float, timer_s: float = INACTIVITY_S) -> float:
+def radio_on_s(packets_s: Sequence[float], until_s: float) -> float:
     """Return for how long the radio was on: from each packet until the timer expires, to `until_s` at most."""
     on_s = 0.0
     off_at_s = float("-inf")
     for packet_s in sorted(packets_s):
-        expires_s = min(packet_s + timer_s, until_s)
+        expires_s = min(packet_s + INACTIVITY_S, until_s)
         on_s += max(0.0, expires_s - max(packet_s, off_at_s))
         off_at_s = max(off_at_s, expires_s)
     return on_s

@@ -88,8 +88,8 @@ def test_the_number_of_users_within_a_limit_is_the_largest_that_does_not_exceed_
 
 
 def test_a_bill_beyond_every_plan_is_marked() -> None:
-    crowd = Activity(1, room_size=500, events_per_hour=500)
-    assert "no plan suffices" in side_by_side.bill_table(MEASURED, PRICES, crowd, [100_000]).text
+    crowd = Activity(1, room_size=500, events_per_hour=500, hours_per_day=12)
+    assert "no plan suffices" in side_by_side.bill_table(MEASURED, PRICES, crowd).text
 
 
 def test_every_meter_that_can_end_a_free_tier_has_a_name() -> None:

@@ -26,6 +26,6 @@ def test_an_exercise_is_listed_with_a_command_whose_scenario_and_transports_exis
 
 
 def test_a_radio_stays_on_from_a_packet_until_its_timer_expires() -> None:
-    assert radio.radio_on_s([0.0], 100.0, 10.0) == 10.0
-    assert radio.radio_on_s([5.0, 0.0, 50.0, 95.0], 100.0, 10.0) == 15.0 + 10.0 + 5.0
-    assert radio.radio_on_s(range(100), 100.0, 10.0) == 100.0
+    assert radio.radio_on_s([0.0], 100.0) == 10.0
+    assert radio.radio_on_s([5.0, 0.0, 50.0, 95.0], 100.0) == 15.0 + 10.0 + 5.0
+    assert radio.radio_on_s(range(100), 100.0) == 100.0

@@ -4,7 +4,7 @@ The cost of a delivery comes from `deployments.json` (`python -m loadtests deplo
 load generator lagged too much. Each of these figures is a median over the repeats, with their interval.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 
@@ -62,10 +62,10 @@ def code_table(folder: Path) -> wording.Prose:
     )
 
 
-def bill_table(measured: Measured, prices: Prices, activity: Activity, users: Sequence[int] = USERS) -> wording.Prose:
+def bill_table(measured: Measured, prices: Prices, activity: Activity) -> wording.Prose:
     """Return what a month costs by users."""
     rows = {
-        NAMES[deployment]: {f"{count:,} users": _usd(bill(count).usd) for count in users}
+        NAMES[deployment]: {f"{count:,} users": _usd(bill(count).usd) for count in USERS}
         for deployment, bill in bills(activity, measured, prices).items()
     }
     return wording.table(rows)
