@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from notebooks.analysis import wording
-from notebooks.analysis.comparisons import latency_ms, paid, still_true
-from notebooks.analysis.prices import Measure
 from notebooks.analysis.quantiles import Interval
 from notebooks.analysis.runs import Run, load
 from notebooks.analysis.serverless import Hosted, load_hosted
@@ -66,17 +64,6 @@ class Evidence:
     @cached_property
     def hosted(self) -> Hosted:
         return load_hosted(self.folder)
-
-    def latency_ms(
-        self, scenario: str, slug: str, percent: int = 50, kind: str = "message", point: str = ""
-    ) -> Interval:
-        return latency_ms(self.run(scenario, point), slug, percent, kind)
-
-    def paid(self, scenario: str, slug: str, measure: Measure) -> Interval:
-        return paid(self.run(scenario), slug, measure)
-
-    def true_percent(self, scenario: str, slug: str, kind: str) -> Interval:
-        return still_true(self.run(scenario), slug, kind)
 
 
 class Observed(NamedTuple):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from notebooks.analysis import wording
 from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, format_time
+from notebooks.analysis.comparisons import latency_ms
 from notebooks.analysis.quantiles import interval
 from notebooks.analysis.serverless import Hosted, Outcome
 from notebooks.analysis.wire.fallbacks import pusher_js
@@ -109,9 +110,9 @@ def is_websockets(evidence: Evidence) -> Observed:
 
 
 def same_result(evidence: Evidence) -> Observed:
-    managed, raw = (evidence.latency_ms("conversation", slug) for slug in (ADAPTER, WEBSOCKET))
+    managed, raw = (latency_ms(evidence.run("conversation"), slug, 50) for slug in (ADAPTER, WEBSOCKET))
     points = (f"{ms} ms to the service" for ms in (0, 100))
-    near, far = (evidence.latency_ms("third_transit", ADAPTER, point=point) for point in points)
+    near, far = (latency_ms(evidence.run("third_transit", point), ADAPTER, 50) for point in points)
     added_ms = far.value - near.value
     return Observed(
         None if managed.value >= INSTANT_MS else added_ms > INSTANT_MS / 2,
@@ -122,7 +123,7 @@ def same_result(evidence: Evidence) -> Observed:
 
 def online_list(evidence: Evidence) -> Observed:
     slugs = evidence.run("signals").slugs
-    latencies = {slug: evidence.latency_ms("signals", slug, 50, "presence") for slug in slugs}
+    latencies = {slug: latency_ms(evidence.run("signals"), slug, 50, "presence") for slug in slugs}
     raw = latencies[WEBSOCKET]
     instant = [slug for slug in slugs if latencies[slug].value < INSTANT_MS]
     count = f"{len(instant)} of {len(slugs)} transports"

@@ -4,7 +4,7 @@ from functools import partial
 
 from notebooks.analysis import wording
 from notebooks.analysis.claims.claim import INSTANT_MS, Evidence, Observed, format_percent, format_time
-from notebooks.analysis.comparisons import cpu_ratio
+from notebooks.analysis.comparisons import cpu_ratio, latency_ms, paid, still_true
 from notebooks.analysis.prices import CPU, EMPTY, by_repeat
 from notebooks.analysis.quantiles import latency
 from notebooks.analysis.wire.captures import captures, wire_messages
@@ -32,13 +32,13 @@ def _closing_percents(evidence: Evidence, slug: str) -> str:
 
 
 def wastes_resources(evidence: Evidence) -> Observed:
-    idle, busy = (evidence.paid(scenario, SHORT, EMPTY) for scenario in ("idle", "busy"))
+    idle, busy = (paid(evidence.run(scenario), SHORT, EMPTY) for scenario in ("idle", "busy"))
     figure = f"empty answers: {format_percent(idle)} in an idle crowd, {format_percent(busy)} in a busy room"
     return Observed(idle.value > 50 > busy.value, figure)
 
 
 def not_instant(evidence: Evidence) -> Observed:
-    median, p95 = (evidence.latency_ms("conversation", SHORT, percent) for percent in (50, 95))
+    median, p95 = (latency_ms(evidence.run("conversation"), SHORT, percent) for percent in (50, 95))
     return Observed(median.value > INSTANT_MS, f"p50 {format_time(median)}, p95 {format_time(p95)}, {NEAR}")
 
 
@@ -57,8 +57,8 @@ def pushes_instantly(evidence: Evidence) -> Observed:
 
 def _instant(evidence: Evidence, scenario: str, percent: int, kind: str = "message") -> Observed:
     """Return whether a pushed event is instant here, and a message that crosses a long network is not."""
-    median, slow = (evidence.latency_ms(scenario, WEBSOCKET, share, kind) for share in (50, percent))
-    far = evidence.latency_ms("distance", WEBSOCKET, 50, point="100 ms away")
+    median, slow = (latency_ms(evidence.run(scenario), WEBSOCKET, share, kind) for share in (50, percent))
+    far = latency_ms(evidence.run("distance", "100 ms away"), WEBSOCKET, 50)
     return Observed(
         None if slow.value >= INSTANT_MS else far.value >= INSTANT_MS,
         f"p50 {format_time(median)}, p{percent} {format_time(slow)} {NEAR}; a message takes {format_time(far)} if both "
@@ -72,7 +72,7 @@ receipts_instant = partial(_instant, scenario="signals", percent=95, kind="recei
 
 
 def mostly_empty(evidence: Evidence) -> Observed:
-    idle, talk = (evidence.paid(scenario, SHORT, EMPTY) for scenario in ("idle", "conversation"))
+    idle, talk = (paid(evidence.run(scenario), SHORT, EMPTY) for scenario in ("idle", "conversation"))
     told = f"{format_percent(idle)} in an idle crowd, {format_percent(talk)} in a conversation of ten"
     return Observed(idle.value > 50 > talk.value, f"answers that say no: {told}")
 
@@ -85,7 +85,7 @@ def polling_is_outdated(evidence: Evidence) -> Observed:
 
 
 def polls_every_2_s(evidence: Evidence) -> Observed:
-    polled, held, streamed = (evidence.latency_ms("conversation", slug) for slug in (SHORT, LONG, STREAM))
+    polled, held, streamed = (latency_ms(evidence.run("conversation"), slug, 50) for slug in (SHORT, LONG, STREAM))
     return Observed(
         max(held.value, streamed.value) < INSTANT_MS < polled.value,
         f"{NEAR}: p50 {format_time(polled)} polling every 2 s; without any WebSocket also {format_time(held)} by long "
@@ -94,28 +94,28 @@ def polls_every_2_s(evidence: Evidence) -> Observed:
 
 
 def typing_not_possible(evidence: Evidence) -> Observed:
-    polled, held = (evidence.true_percent("signals", slug, "typing") for slug in (SHORT, LONG))
-    late = format_time(evidence.latency_ms("signals", SHORT, 50, "typing"))
+    polled, held = (still_true(evidence.run("signals"), slug, "typing") for slug in (SHORT, LONG))
+    late = format_time(latency_ms(evidence.run("signals"), SHORT, 50, "typing"))
     true = format_percent(polled)
     figure = f"polling every 2 s {NEAR}: p50 {late}, {true} still true when seen; held: {format_percent(held)}"
     return Observed(polled.value > 50 and held.value > 99, figure)
 
 
 def typing_real_time(evidence: Evidence) -> Observed:
-    true = evidence.true_percent("signals", WEBSOCKET, "typing")
-    p95 = format_time(evidence.latency_ms("signals", WEBSOCKET, 95, "typing"))
+    true = still_true(evidence.run("signals"), WEBSOCKET, "typing")
+    p95 = format_time(latency_ms(evidence.run("signals"), WEBSOCKET, 95, "typing"))
     return Observed(true.value > 99, f"p95 {p95} {NEAR}, {format_percent(true)} still true when seen")
 
 
 def online_every_5_s(evidence: Evidence) -> Observed:
     interval_s = evidence.run("presence_poll").setting("poll_interval_s")
-    late = evidence.latency_ms("presence_poll", SHORT, 50, "presence")
-    true = format_percent(evidence.true_percent("presence_poll", SHORT, "presence"))
+    late = latency_ms(evidence.run("presence_poll"), SHORT, 50, "presence")
+    true = format_percent(still_true(evidence.run("presence_poll"), SHORT, "presence"))
     figure = f"p50 {format_time(late)} {NEAR}, {true} still true when seen, polling every {interval_s:g} s"
-    return Observed(evidence.latency_ms("signals", LONG, 50, "presence").value < INSTANT_MS < late.value, figure)
+    return Observed(latency_ms(evidence.run("signals"), LONG, 50, "presence").value < INSTANT_MS < late.value, figure)
 
 
 def receipts_delayed(evidence: Evidence) -> Observed:
-    polled, held = (evidence.latency_ms("signals", slug, 50, "receipt") for slug in (SHORT, LONG))
+    polled, held = (latency_ms(evidence.run("signals"), slug, 50, "receipt") for slug in (SHORT, LONG))
     figure = f"p50 {format_time(polled)} by short polling, {format_time(held)} by long polling, {NEAR}"
     return Observed(held.value < INSTANT_MS < polled.value, figure)
