@@ -75,14 +75,9 @@ def table(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(read(folder / CLAIMS_FILE), columns=list(COLUMNS))
 
 
-def is_constructed(claims: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which claims of a ledger could not have come out otherwise, since our own programs were written so."""
-    return claims["verdict"] == Verdict.BY_CONSTRUCTION
-
-
 def totals(claims: pd.DataFrame) -> str:
     """Return how many claims of a ledger have each verdict; those by construction are counted apart."""
-    constructed = is_constructed(claims)
+    constructed = claims["verdict"] == Verdict.BY_CONSTRUCTION
     counts = claims.loc[~constructed, "verdict"].value_counts()
     tested = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return f"{len(claims)} claims. {sum(counts)} do not follow from how we built it: {tested}. {constructed.sum()} do."
@@ -90,7 +85,7 @@ def totals(claims: pd.DataFrame) -> str:
 
 def markdown(claims: pd.DataFrame) -> str:
     """Return a ledger as two Markdown tables under the source document's headings, by construction second."""
-    constructed = is_constructed(claims)
+    constructed = claims["verdict"] == Verdict.BY_CONSTRUCTION
     return "\n\n".join(_table(claims[chosen]) for chosen in (~constructed, constructed))
 
 
