@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -20,7 +21,7 @@ from servers.deploy.serverless.invocation import passed_on
 from servers.deploy.serverless.profiles import PROFILES, Profile
 from servers.serving import HttpSettings
 from tests.support.guest import guest
-from tests.support.listener import UPGRADE
+from tests.support.listener import UPGRADE, Listener
 from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, bill, function, longer_than, until
 
 pytestmark = pytest.mark.process
@@ -201,6 +202,18 @@ async def test_a_body_arrives_whole_or_is_refused_without_a_call() -> None:
         refused = await client.post("/swallow", content=b"x" * 5_000_000)
         assert (refused.status_code, refused.headers["x-vercel-error"]) == (413, "FUNCTION_PAYLOAD_TOO_LARGE")
         assert (await bill(client))["invocations"] == 1
+
+
+async def test_http_bytes_are_counted_with_headers() -> None:
+    request = b"GET /about HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX-Padding: %b\r\n\r\n" % (b"x" * 1000)
+    async with function(CLASSIC) as client:
+        listener = Listener(int(client.base_url.port or 0), ServerState())
+        before, again = [(await client.get("/stats")).json()["wire"]["http"] for _ in range(2)]
+        assert before == again, "reading the counters does not count"
+        response = await listener.response_to(request)
+        after = (await client.get("/stats")).json()["wire"]["http"]
+    assert after["received"] - before["received"] == len(request)
+    assert after["sent"] - before["sent"] == len(response)
 
 
 @pytest.mark.parametrize("start", [b"GET", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"])
