@@ -23,12 +23,23 @@ def shared_by(name: str, value: object, *marks: pytest.MarkDecorator) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Drop the pairs of a deployment and a transport that it does not serve."""
-    items[:] = [item for item in items if _exists(getattr(item, "callspec", None))]
+    """Drop the pairs of a deployment and a transport that it does not serve.
+
+    A server of a test's own, on any other deployment than the first, is left to `make drills`.
+    """
+    items[:] = [item for item in items if _exists(_given(item))]
+    for item in items:
+        if "serve" in getattr(item, "fixturenames", ()) and _given(item)["deployment"] != TESTED_DEPLOYMENTS[0][0]:
+            item.add_marker(pytest.mark.drill)
 
 
-def _exists(callspec: Any) -> bool:
-    given: dict[str, Any] = callspec.params if callspec else {}
+def _given(item: pytest.Item) -> dict[str, Any]:
+    """Return the parameters of a test."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec else {}
+
+
+def _exists(given: dict[str, Any]) -> bool:
     return "deployment" not in given or "transport" not in given or given["deployment"].serves(given["transport"])
 
 

@@ -23,13 +23,14 @@ from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES
 from servers.deploy.relay import Relay
 from servers.transports import TRANSPORTS, Transport
-from tests.conformance.conftest import ServerOf
+from tests.conformance.conftest import ServerOf, shared_by
 from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, deliver, events, online, serving, until
-from tests.support.deployments import AnyDeployment
+from tests.support.deployments import AnyDeployment, Processes
 from tests.support.engines import Engines
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
+ON_REDIS = Processes(2, "redis")
 MISSED = 130
 """More than one page holds (100), so that catching up takes several."""
 
@@ -134,17 +135,16 @@ async def test_a_clean_stop_waits_neither_for_held_polls_nor_for_open_sockets(tr
             assert await asyncio.to_thread(server.process.wait, DEADLINE_S) == 0
 
 
-async def test_clients_start_over_in_a_new_log_when_redis_was_emptied(transport: Transport, engines: Engines) -> None:
-    url = engines.fresh_url("redis")
-    with serving(transport, "--workers", "2", "--store", url) as running:
-        async with ChatHarness(transport, running.address).joined("Ada", "Bob") as (ada, bob):
-            await deliver("lost", ada, bob)
-            epoch = bob.snapshot.epoch
-            with redis.Redis.from_url(url) as connection:
-                connection.flushdb()
-            await deliver("new", ada, bob)
-            await until(bob, lambda: online(bob) == {ada.account.name, bob.account.name})
-            assert bob.snapshot.epoch != epoch
+@pytest.mark.parametrize("deployment", [shared_by(str(ON_REDIS), ON_REDIS)], indirect=True)
+async def test_clients_start_over_in_a_new_log_when_redis_was_emptied(harness: ChatHarness, engines: Engines) -> None:
+    async with harness.joined("Ada", "Bob") as (ada, bob):
+        await deliver("lost", ada, bob)
+        epoch = bob.snapshot.epoch
+        with redis.Redis.from_url(engines.fresh_url("redis")) as connection:
+            connection.flushall()  # the Redis of this process, whose other servers find themselves in a new log, too
+        await deliver("new", ada, bob)
+        await until(bob, lambda: online(bob) == {ada.account.name, bob.account.name})
+        assert bob.snapshot.epoch != epoch
 
 
 @pytest.mark.parametrize("store", ENGINES)
