@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def test_both_inboxes_return_the_same_events_in_order(web_inbox: WebInbox, start
     }
 
 
+@cache
 def run_script(name: str, *arguments: str) -> str:
     command = ["node", str(SCRIPTS / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
