@@ -14,6 +14,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from clients.http_session import tls_context
 from servers.core.wire import Cursor, Snapshot, decode
 
 DEADLINE_S = 45.0
@@ -63,7 +64,7 @@ def guest(address: str, room: str = "") -> Iterator[Guest]:
     """Log in under a name of its own, and join a room: a fresh one, if none is given."""
     name = f"Ada-{secrets.token_hex(3)}"
     room = room or f"room-{secrets.token_hex(4)}"
-    with httpx.Client(base_url=address, trust_env=False, timeout=DEADLINE_S) as http:
+    with httpx.Client(base_url=address, trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as http:
         token = http.post("/login", json={"name": name}).raise_for_status().json()["token"]
         http.headers["Authorization"] = f"Bearer {token}"
         joined = http.post(f"/rooms/{room}/join", json={"connection": "c"}).raise_for_status()
@@ -72,7 +73,8 @@ def guest(address: str, room: str = "") -> Iterator[Guest]:
 
 def stats(address: str) -> dict[str, Any]:
     """Return what a server has counted."""
-    return dict(httpx.get(f"{address}/stats", trust_env=False, timeout=DEADLINE_S).raise_for_status().json())
+    response = httpx.get(f"{address}/stats", trust_env=False, timeout=DEADLINE_S, verify=tls_context())
+    return dict(response.raise_for_status().json())
 
 
 def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:

@@ -11,6 +11,7 @@ import httpx
 
 from clients.conversation import ChatSession
 from clients.errors import ConnectionLost
+from clients.http_session import tls_context
 from servers.deploy.child_process import free_port
 from servers.deploy.deployment_processes import webhook_of
 from servers.deploy.serverless.host import hosting
@@ -33,7 +34,7 @@ async def function(profile: Profile, **limits: Any) -> AsyncIterator[httpx.Async
     rng = random.Random(1)
     async with (
         hosting(["tests.support.functions"], replace(profile, **limits), rng=rng) as (address, _),
-        httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as client,
+        httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as client,
     ):
         yield client
 
@@ -104,6 +105,6 @@ async def hosted(
             env |= service_settings(service.address)
         async with (
             hosting(command, replace(profile, **limits), env, port) as (address, _),
-            httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as host,
+            httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as host,
         ):
             yield Hosted(ChatHarness(find(slug), address, options=PATIENT), host)
