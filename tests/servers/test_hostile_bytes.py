@@ -112,23 +112,22 @@ FRAMES = {
 
 
 @asynccontextmanager
-async def port_of(listener: str, engines: Engines) -> AsyncIterator[int]:
-    """Run a listener, and the server behind it if it is a proxy, until the block ends; yield its port."""
-    command = [*COMMANDS.get(listener, COMMANDS["raw_websocket"]), "--port", "0"]
-    if listener == "remote API":
+async def ports_of(name: str, engines: Engines) -> AsyncIterator[dict[str, int]]:
+    """Run a listener until the block ends, one of them with two proxies before it; yield the port of each, by name."""
+    command = [*COMMANDS[name], "--port", "0"]
+    if name == "remote API":
         command += ["--store", engines.fresh_url("redis")]
-    env = ENV if listener == "push service" else {"CHAT_SECRET": "secret"}
+    env = ENV if name == "push service" else {"CHAT_SECRET": "secret"}
     async with AsyncExitStack() as stack:
         address = stack.enter_context(started(command, env)).address
-        behind = address
-        if listener == "nginx":
-            address = stack.enter_context(balancer("raw_websocket", [behind]))
-        elif listener == "relay":
-            address = (await stack.enter_async_context(Relay(lambda: behind))).address
         async with asyncio.timeout(2 * READY_S), httpx.AsyncClient(trust_env=False, timeout=READY_S) as http:
             while (await http.post(f"{address}/login")).status_code == httpx.codes.SERVICE_UNAVAILABLE:
                 pass  # a function starts with its first request, however long that takes
-        yield int(address.rpartition(":")[2])
+        addresses = {name: address}
+        if name == "raw_websocket":
+            addresses["nginx"] = stack.enter_context(balancer(name, [address]))
+            addresses["relay"] = (await stack.enter_async_context(Relay(lambda: address))).address
+        yield {listener: int(address.rpartition(":")[2]) for listener, address in addresses.items()}
 
 
 class Conversation(NamedTuple):
@@ -173,22 +172,28 @@ async def status_of(port: int, request: bytes) -> bytes:
     return (await response_to(port, Conversation(request, hangs_up=False))).split()[1]
 
 
-@pytest.mark.process
-@pytest.mark.parametrize("listener", [*COMMANDS, "nginx", "relay"])
-async def test_no_bytes_of_a_peer_make_a_listener_fail(
-    listener: str, engines: Engines, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    async with port_of(listener, engines) as port:
-        if listener in COMMANDS:
-            expected = dict.fromkeys(TOO_LONG, b"431") | dict.fromkeys(MALFORMED, b"400")
-            assert {name: await status_of(port, head) for name, head in (TOO_LONG | MALFORMED).items()} == expected
-        responses = {name: await response_to(port, said) for name, said in conversations(listener).items()}
-        rebound = await status_of(port, get(b"/stats", host=b"evil.example"))
-        async with asyncio.timeout(DEADLINE_S):  # an instance may still be ending the broken requests
-            while await status_of(port, get(b"/")) == b"429":
-                pass
+async def attack(listener: str, port: int) -> None:
+    """Send a listener everything, and check what it responds."""
+    if listener in COMMANDS:
+        expected = dict.fromkeys(TOO_LONG, b"431") | dict.fromkeys(MALFORMED, b"400")
+        assert {name: await status_of(port, head) for name, head in (TOO_LONG | MALFORMED).items()} == expected
+    responses = {name: await response_to(port, said) for name, said in conversations(listener).items()}
+    rebound = await status_of(port, get(b"/stats", host=b"evil.example"))
+    async with asyncio.timeout(DEADLINE_S):  # an instance may still be ending the broken requests
+        while await status_of(port, get(b"/")) == b"429":
+            pass
     assert [name for name, response in responses.items() if re.match(rb"HTTP/1.1 50[0234]", response)] == []
     assert [name for name in REQUESTS if not responses[name]] == []
     assert rebound == b"403"
     assert responses["a room that leads elsewhere"].split()[1] == b"404"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_no_bytes_of_a_peer_make_a_listener_fail_nor_a_proxy_before_it(
+    name: str, engines: Engines, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ports_of(name, engines) as ports:
+        for listener, port in ports.items():
+            await attack(listener, port)
     assert "Traceback" not in capfd.readouterr().err + caplog.text

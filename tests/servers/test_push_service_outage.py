@@ -19,6 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from clients.conversation import ChatSession
 from clients.errors import Refused
+from clients.http_session import tls_context
 from clients.pusher_adapter import Connection
 from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSocket
@@ -27,7 +28,7 @@ from servers.core.chat import Chat
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import Event, Kind, ServiceAddress
-from servers.deploy.child_process import ChildFailed, ChildProcess, free_port, started
+from servers.deploy.child_process import LOOPBACK, ChildFailed, ChildProcess, free_port, started
 from servers.deploy.deployment_processes import webhook_of
 from servers.publisher import Publisher, PublishFailed, service_from_environment, socket_origin
 from servers.pusher_adapter import create_app
@@ -57,7 +58,8 @@ BY_WEBHOOK = ("--presence", "webhook")
 
 async def poll_until(address: str, path: str = "/health", **facts: object) -> dict[str, Any]:
     """Request JSON, even of a server that has not started yet, until it contains these facts; return it."""
-    async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient(base_url=address, trust_env=False) as http:
+    client = httpx.AsyncClient(base_url=address, trust_env=False, verify=tls_context())
+    async with asyncio.timeout(DEADLINE_S), client as http:
         while True:
             with suppress(httpx.TransportError):
                 found: dict[str, Any] = (await http.get(path)).json()
@@ -136,32 +138,27 @@ async def test_a_push_service_that_is_killed_is_started_again_at_its_address() -
         await asyncio.to_thread(httpx.get, f"{service}/health", trust_env=False)
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"), [("PUSHER_APP_ID", "8"), ("PUSHER_KEY", "another"), ("PUSHER_SECRET", "another")]
-)
-def test_a_variable_that_is_refused_is_named(variable: str, value: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_variable_that_is_refused_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     with push_service() as service:
-        env = {**service_settings(service.address), variable: value}
-        with pytest.raises(ChildFailed), serving(ADAPTER, env=env):
-            pass
-    assert f"check {variable}" in " ".join(capfd.readouterr().err.split())
+        for variable, value in (("PUSHER_APP_ID", "8"), ("PUSHER_KEY", "another"), ("PUSHER_SECRET", "another")):
+            env = {**service_settings(service.address), variable: value}
+            with pytest.raises(ChildFailed), serving(ADAPTER, env=env):
+                pass
+            assert f"check {variable}" in " ".join(capfd.readouterr().err.split())
 
 
 async def test_the_reason_of_a_push_services_refusal_reaches_the_client_and_the_health_check() -> None:
-    with push_service() as service:
-        port = service.address.rpartition(":")[2]
-        service.process.kill()
-        await asyncio.to_thread(service.process.wait)
-        with (
-            serving(ADAPTER, env=service_settings(service.address)) as server,
-            started(["servers.pusher_service", "--port", port], env={**ENV, "PUSHER_SECRET": "another"}),
-        ):
-            await poll_until(server.address, status="ok", ok=True)
-            async with ChatHarness(ADAPTER, server.address).joined("Ada") as (ada,):
-                await ada.send("which is refused by the service")
-                assert "signature" in (await poll_until(server.address, status="degraded"))["detail"]
-                with pytest.raises(Refused, match="the push service refused: auth for channel"):
-                    await events(ada, 2, Kind.MESSAGE)
+    port = free_port()
+    with (
+        serving(ADAPTER, env=service_settings(f"http://{LOOPBACK}:{port}")) as server,
+        started(["servers.pusher_service", "--port", str(port)], env={**ENV, "PUSHER_SECRET": "another"}),
+    ):
+        await poll_until(server.address, status="ok", ok=True)
+        async with ChatHarness(ADAPTER, server.address).joined("Ada") as (ada,):
+            await ada.send("which is refused by the service")
+            assert "signature" in (await poll_until(server.address, status="degraded"))["detail"]
+            with pytest.raises(Refused, match="the push service refused: auth for channel"):
+                await events(ada, 2, Kind.MESSAGE)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +247,7 @@ async def test_only_a_genuine_webhook_counts_and_a_late_one_does_no_harm() -> No
             body = json.dumps({"time_ms": int(time.time() * 1000) - 200_000, "events": [event]})
             signature = signature or hex_hmac(ENV["PUSHER_SECRET"], body).encode()
             headers = {b"X-Pusher-Key": ENV["PUSHER_KEY"].encode(), b"X-Pusher-Signature": signature}
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(trust_env=False, verify=tls_context()) as http:
                 return (await http.post(webhook, content=body, headers=headers)).status_code
 
         async with harness.joined("Ada", "Bob") as (ada, bob):
