@@ -2,24 +2,19 @@
 
 import re
 import signal
-from contextlib import AbstractContextManager
-from functools import partial
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, expect
 from pusher.http import Request
 
-from servers.deploy.child_process import READY_S, ChildProcess, free_port, python_module, started
+from servers.deploy.child_process import READY_S, ChildProcess, free_port, python_module
 from servers.transports import TRANSPORTS, Transport
+from tests.support.chat_page import enter, joined, page_server, write
 from tests.support.guest import stats
 from tests.support.pusher_process import ENV, official_api, push_service, service_settings
-from tests.support.shortest_harness import QuietHandler, http_server
 
 pytestmark = pytest.mark.process
 
-WEB = Path(__file__).parents[2] / "clients" / "web"
-START = {"kind": "start", "name": "Mallory", "token": "", "room": "lobby", "options": {}}
 WRITE_WHEN_HIDDEN = """() => {
   self.isAsItWasLeft = true;
   addEventListener("pagehide", () => {
@@ -27,64 +22,6 @@ WRITE_WHEN_HIDDEN = """() => {
     document.querySelector("#say").requestSubmit();
   }, { once: true });
 }"""
-
-
-def page_server(transport: str, *more: str, env: dict[str, str] | None = None) -> AbstractContextManager[ChildProcess]:
-    """Run a server that serves its own page."""
-    return started(["servers", transport, "--port", "0", "--web", str(WEB), *more], env=env)
-
-
-def enter(page: Page, address: str, name: str) -> None:
-    """Open a server's page, and join under that name."""
-    page.goto(address)
-    page.fill("#name", name)
-    page.press("#name", "Enter")
-
-
-def joined(browser: Browser | BrowserContext, address: str, name: str) -> Page:
-    """Open a server's page in a window of its own, join, and wait until the page shows it."""
-    page = browser.new_page()
-    enter(page, address, name)
-    expect(page.locator("#members")).to_contain_text(f"{name} (you)")
-    return page
-
-
-def write(page: Page, text: str) -> None:
-    page.fill("#text", text)
-    page.press("#text", "Enter")
-
-
-def another_origin(folder: Path) -> AbstractContextManager[str]:
-    """Serve an empty page on another port; yields its origin."""
-    (folder / "index.html").write_text("<!doctype html><title>Elsewhere</title>")
-    return http_server(partial(QuietHandler, directory=folder))
-
-
-def load_with_policy(context: BrowserContext, policy: str) -> None:
-    """Have the chat's page arrive with this Content-Security-Policy."""
-
-    def respond(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, headers={**response.headers, "content-security-policy": policy})
-
-    context.route(re.compile("chat.html"), respond)
-
-
-def frame_and_start(context: BrowserContext, origin: str, chat: str) -> Page:
-    """Have a page of that origin show the chat in a frame and, once it has loaded, start it as another user."""
-    page = context.new_page()
-    page.goto(origin)
-    script = """([chat, start]) => new Promise((resolve) => {
-      const frame = document.createElement("iframe");
-      addEventListener("message", ({ source }) => {
-        source.postMessage(start, "*");
-        resolve();
-      }, { once: true });
-      frame.src = chat;
-      document.body.append(frame);
-    })"""
-    page.evaluate(script, [f"{chat}/web/chat.html?page={origin}", START])
-    return page
 
 
 def test_two_people_talk_on_their_servers_page_one_of_them_outside_a_secure_context(browser: Browser) -> None:
@@ -115,15 +52,6 @@ def test_over_http2_a_page_opens_its_websocket_beside_it(browser: Browser, trans
         protocols = "[...new Set(performance.getEntriesByType('resource').map((entry) => entry.nextHopProtocol))]"
         assert ada.evaluate(protocols) == ["h2"]
         assert schemes == (["wss"] if transport.slug in ("raw_websocket", "pusher_adapter") else [])
-
-
-def test_a_page_says_why_a_message_was_refused(browser: Browser) -> None:
-    with page_server("short_polling") as server:
-        ada = joined(browser, server.address, "Ada")
-        expect(ada.locator("#text")).to_be_focused()  # so that who has joined can write at once
-        ada.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
-        write(ada, "x" * 5000)
-        expect(ada.locator("#notice")).to_contain_text("at most 4096 bytes")
 
 
 def test_a_message_of_a_new_log_is_reported_as_read_too(browser: Browser) -> None:
@@ -160,18 +88,6 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
                 assert stats(revived.address)["deliveries"] >= 2
 
 
-@pytest.mark.parametrize(("variable", "reason"), [("PUSHER_SECRET", "auth for channel"), ("PUSHER_KEY", "unknown app")])
-def test_a_page_says_why_the_push_service_refused_it(browser: Browser, variable: str, reason: str) -> None:
-    with push_service() as service:
-        env = service_settings(service.address)
-        service.process.kill()
-        service.process.wait()
-        changed = started(["servers.pusher_service", "--port", env["PUSHER_PORT"]], env={**ENV, variable: "another"})
-        with page_server("pusher_adapter", env=env) as server, changed:
-            ada = joined(browser, server.address, "Ada")
-            expect(ada.locator("#trouble")).to_contain_text(f"the push service refused: {reason}")
-
-
 def test_a_page_whose_connection_the_api_has_ended_joins_again_and_is_pushed_to(browser: Browser) -> None:
     with push_service() as service, page_server("pusher_adapter", env=service_settings(service.address)) as server:
         bob = joined(browser, server.address, "Bob")
@@ -187,23 +103,6 @@ def test_a_page_whose_connection_the_api_has_ended_joins_again_and_is_pushed_to(
             ada.wait_for_timeout(100)  # lets the pages run
         write(bob, "Are you back?")
         expect(ada.locator("#messages li span")).to_have_text(["Are you back?"])
-
-
-@pytest.mark.parametrize(
-    ("http_status", "place", "text"), [(None, "#notice", "no WebSocket"), (403, "#trouble", "responded with 403")]
-)
-def test_a_page_says_that_its_websocket_was_refused_and_why_if_http_states_a_reason(
-    browser: Browser, http_status: int | None, place: str, text: str
-) -> None:
-    with page_server("raw_websocket") as server:
-        target = server.address.removeprefix("http://")
-        with ChildProcess(python_module("loadtests.harness.relay", "--to", target, "--refuse-upgrades")) as relay:
-            page = browser.new_page()
-            if http_status:
-                page.route("**/socket", lambda route: route.fulfill(status=http_status, body="Ask your administrator"))
-            enter(page, relay.await_ready(READY_S).address, "Ada")
-            expect(page.locator(place)).to_contain_text(text)
-            assert page.locator("#members li").count() == 0
 
 
 @pytest.mark.parametrize("transport", ["short_polling", "raw_websocket"])
@@ -226,15 +125,6 @@ def test_a_reloaded_page_and_a_second_tab_are_the_same_user(browser: Browser, tr
                 stranger.press("#name", "Enter")
             expect(stranger.locator(place)).to_contain_text(text)
         assert stranger.locator("#diagram svg").count() == 1
-
-
-def test_a_page_that_could_not_be_loaded_offers_no_form(browser: Browser) -> None:
-    with page_server("short_polling") as server:
-        page = browser.new_page()
-        page.route("**/health", lambda route: route.abort())
-        page.goto(server.address)
-        expect(page.locator("#trouble")).to_be_visible()
-        expect(page.locator("#enter")).to_be_hidden()
 
 
 @pytest.mark.parametrize("command", [*(row.slug for row in TRANSPORTS), "pusher_adapter --presence webhook"])
@@ -270,65 +160,3 @@ def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: 
             expect(page.locator("body.is-offline")).to_be_visible(timeout=40_000)
             relay.process.send_signal(signal.SIGCONT)
             expect(page.locator("#messages li span")).to_have_text(["Does anybody hear me?"], timeout=40_000)
-
-
-def test_a_page_of_another_origin_does_not_control_the_chat_in_its_frame(browser: Browser, tmp_path: Path) -> None:
-    with another_origin(tmp_path) as origin, page_server("raw_websocket") as server, browser.new_context() as context:
-        load_with_policy(context, "")  # the policy would keep the page out of the frame before the script is asked
-        page = frame_and_start(context, origin, server.address)
-        ada = joined(context, server.address, "Ada")
-        expect(ada.locator("#members li")).to_have_text(["Ada (you)"])
-        expect(page.frame_locator("iframe").locator("#room")).to_be_hidden()
-
-
-def test_a_stated_origin_controls_its_frame_and_no_window_that_it_opens(browser: Browser, tmp_path: Path) -> None:
-    with another_origin(tmp_path) as origin, page_server("raw_websocket", "--origin", origin) as server:
-        page = frame_and_start(browser.new_context(), origin, server.address)
-        expect(page.frame_locator("iframe").locator("#members li")).to_have_text(["Mallory (you)"])
-        with page.expect_popup() as opened:
-            page.evaluate("(chat) => { self.opened = open(chat); }", f"{server.address}/web/chat.html?page={origin}")
-        expect(opened.value.locator("#name")).to_be_visible()
-        page.wait_for_function("self.opened.closed")
-        page.evaluate("(start) => self.opened.postMessage(start, '*')", START)
-        enter(opened.value, server.address, "Ada")
-        expect(opened.value.locator("#members")).to_contain_text("Ada (you)")
-
-
-def test_a_page_connects_to_the_push_service_that_its_server_names(browser: Browser) -> None:
-    env = {**service_settings("http://push.test:4433"), "NO_PROXY": "*"}
-    with page_server("pusher_adapter", env=env) as server, browser.new_context() as context:
-        page = context.new_page()
-        with page.expect_websocket() as opened:
-            enter(page, server.address, "Ada")
-        assert opened.value.url.startswith("wss://push.test:4433/app/")
-
-
-def test_a_page_names_the_connection_that_its_policy_forbids(browser: Browser) -> None:
-    with page_server("pusher_adapter") as server, browser.new_context() as context:
-        load_with_policy(context, "connect-src 'self'")
-        page = context.new_page()
-        enter(page, f"{server.address}/web/chat.html", "Ada")  # a redirection would not be caught
-        expect(page.locator("#notice")).to_contain_text("forbids a connection to ws://127.0.0.1")
-
-
-@pytest.mark.parametrize("transport", ["long_polling", pytest.param("server_sent_events", marks=pytest.mark.drill)])
-def test_no_tab_sends_while_six_tabs_hold_all_connections_to_the_server(browser: Browser, transport: str) -> None:
-    with page_server(transport, "--hold", "60") as server, browser.new_context() as context:
-        tabs = [context.new_page() for _ in range(7)]
-        for tab in tabs:
-            tab.goto(server.address)  # before the first join: loading a page takes a connection, too
-            expect(tab.locator("#name")).to_be_visible()
-        for number, tab in enumerate(tabs):
-            tab.fill("#name", f"Ada {number}")
-            tab.press("#name", "Enter")
-            if tab is not tabs[-1]:
-                expect(tab.locator("#members")).to_contain_text("(you)")
-        write(tabs[0], "Is there a connection?")
-        for tab in (tabs[0], tabs[-1]):
-            expect(tab.locator("#notice")).to_contain_text("close one")
-        for _ in range(2):  # the tab that waits for a connection, then one of the six that hold one
-            assert not any(tab.locator("#messages li").count() for tab in tabs)
-            tabs.pop().close()
-        for tab in tabs:
-            expect(tab.locator("#messages li span")).to_have_text(["Is there a connection?"])
-        expect(tabs[0].locator("#notice")).to_be_hidden()
