@@ -1,7 +1,10 @@
-"""The demo in a real browser: what a presenter shows is true of every lane."""
+"""The demo in a real browser: what a presenter shows is true of every lane.
+
+All tests here share one demo and its room: each has users of its own, whose names the demo gives to
+nobody, and leaves the lanes as it found them.
+"""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -9,7 +12,7 @@ from playwright.sync_api import expect
 from servers.demo.lane import LEASE_S
 from servers.transports import TRANSPORTS, Transport
 from tests.browser.conftest import OpenWindow
-from tests.support.demo_window import READY_MS, SEEN_MS, running_demo
+from tests.support.demo_window import READY_MS, SEEN_MS
 
 pytestmark = pytest.mark.process
 
@@ -19,15 +22,48 @@ DURATION = re.compile(r"^[\d.]+ m?s$")
 SWITCH = "Show Server-Sent Events"
 
 
-@pytest.fixture
-def demo() -> Iterator[str]:
-    """Run a demo for each test: there is one room, and a test counts who and what is in it."""
-    with running_demo() as address:
-        yield address
+def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenWindow) -> None:
+    ada, bob = open_window("Ola"), open_window("Pia")
+    for slug in FOUR:
+        expect(bob.room(slug, "#members .online")).to_have_text([re.compile("Ola"), re.compile("Pia")])
+        ada.page.locator("#text").press_sequentially("I am writing ")  # for each lane, since a notice expires
+        expect(bob.room(slug, "#typing")).to_have_text("Ola is typing…")
+    ada.write("Are you there?")
+    for slug in FOUR:
+        ada.expect_last(slug, "Are you there?")
+        bob.expect_last(slug, "Are you there?")
+        expect(ada.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
+    bob.close()
+    for slug in FOUR:
+        gone = ada.room(slug, "#members .offline").filter(has_text="Pia")
+        expect(gone).to_have_count(1, timeout=2_000 * LEASE_S)
+
+
+def test_a_page_reloaded_or_shown_again_is_the_same_user_online(open_window: OpenWindow, demo: str) -> None:
+    ada = open_window()
+    ada.write("once")
+    for slug in FOUR:
+        ada.expect_last(slug, "once")
+    for is_cut in (False, True):
+        if is_cut:
+            ada.press("Cut my network")
+            expect(ada.page.get_by_role("button", name="Reconnect my network")).to_be_visible()
+        ada.page.reload()
+        expect(ada.page.get_by_role("button", name="Cut my network")).to_be_visible()
+        for slug in FOUR:
+            expect(ada.room(slug, "#members .online")).to_have_text([re.compile(r"\(you\)$")])
+            expect(ada.room(slug, "#messages li span").filter(has_text="once")).to_have_count(1)
+    ada.page.goto(f"{demo}/tokens.css")
+    with ada.page.expect_event("load"):  # so the page is loaded again, not restored from the browser's cache
+        ada.page.go_back(wait_until="commit")
+    expect(ada.page.locator("#text")).to_be_enabled(timeout=READY_MS)
+    ada.write("back again")
+    for slug in FOUR:
+        ada.expect_last(slug, "back again")
 
 
 def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
+    ada = open_window("Amy")
     assert ada.slugs == FOUR
     ada.press(SWITCH)
     expect(ada.page.locator(".lane")).to_have_count(len(FIVE))
@@ -39,10 +75,12 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
         expect(ada.card(slug).locator("[data-figure=last]")).to_have_text(DURATION)
     expect(ada.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
     assert "local stand-in" in ada.card("pusher_adapter").locator("h2").inner_text()
+    ada.press(SWITCH)
+    expect(ada.page.locator(".lane")).to_have_count(len(FOUR))
 
 
 def test_nobody_waits_for_a_message_that_was_refused(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
+    ada = open_window("Bea")
     ada.page.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
     ada.write("x" * 5000)
     expect(ada.page.locator("#trouble")).to_contain_text("at most 4096 bytes")
@@ -51,7 +89,7 @@ def test_nobody_waits_for_a_message_that_was_refused(open_window: OpenWindow) ->
 
 
 def test_the_diagram_labels_a_typing_notice_and_its_acknowledgement(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
+    ada = open_window("Cem")
     ada.page.fill("#text", "My own typing")
     labels = ada.room("raw_websocket", "#diagram .arrow text")
     expect(labels).to_contain_text(["I am typing", "ok", "typing notice"])
@@ -59,11 +97,11 @@ def test_the_diagram_labels_a_typing_notice_and_its_acknowledgement(open_window:
     ada.page.press("#text", "Enter")
     ada.expect_last("raw_websocket", "My own typing")
     ada.page.fill("#text", "The next message")  # the first one has ended its notice
-    expect(labels.filter(has_text="I am typing")).to_have_count(2)
+    expect(labels).to_contain_text(["new message", "I am typing"])
 
 
 def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
+    ada = open_window("Dan")
     for slug in set(FOUR) - {"short_polling"}:  # which holds nothing between two polls
         expect(ada.card(slug).locator("[data-figure=connections]")).to_have_text("1")
     with ada.page.expect_response("**/control"):
@@ -73,7 +111,7 @@ def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> N
         ada.write(f"number {number}")
     for slug in FOUR:
         ada.expect_last(slug, "number 4")
-        assert ada.messages(slug) == [f"number {number}" for number in range(5)]
+        assert ada.messages(slug)[-5:] == [f"number {number}" for number in range(5)]
     for slug in set(FOUR) - {"short_polling"}:  # which continues to poll
         while ada.figure(slug, "requests") != str(len(ada.requests_to(slug)) - before[slug]):
             ada.page.wait_for_timeout(100)  # lets the page run
@@ -82,7 +120,7 @@ def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> N
 
 
 def test_a_latency_contains_the_networks_delay_each_way(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
+    ada = open_window("Eve")
     with ada.page.expect_response("**/control"):
         ada.page.locator("#delay").fill("200")
     expect(ada.page.locator("#delay-shown")).to_have_text("200 ms each way")
@@ -95,7 +133,7 @@ def test_a_latency_contains_the_networks_delay_each_way(open_window: OpenWindow)
 
 
 def test_a_first_visit_sends_five_messages_and_shows_their_median_latencies(open_window: OpenWindow) -> None:
-    ada = open_window("Ada", "first")
+    ada = open_window("Flo", "first")
     expect(ada.page.locator("#watch")).to_have_text(re.compile(r"Message \d of 5 is sent to four servers"))
     expect(ada.page.locator("#watch")).to_have_text(
         re.compile(r"^5 messages .+ after [\d.]+ m?s \(median\), the others after [\d.]+ m?s"), timeout=SEEN_MS
@@ -109,7 +147,7 @@ def test_a_first_visit_sends_five_messages_and_shows_their_median_latencies(open
 
 @pytest.mark.parametrize("added", [row for row in TRANSPORTS if row.is_addition], ids=lambda row: row.slug)
 def test_an_added_lane_comes_and_goes_in_every_window(open_window: OpenWindow, added: Transport) -> None:
-    ada, bob = open_window(), open_window()
+    ada, bob = open_window("Gil"), open_window("Hal")
     shown = len(ada.slugs)
     bob.press(f"Show {added.label}")
     for window in (ada, bob):
@@ -123,24 +161,8 @@ def test_an_added_lane_comes_and_goes_in_every_window(open_window: OpenWindow, a
         expect(window.page.locator(".lane")).to_have_count(shown)
 
 
-def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenWindow) -> None:
-    ada, bob = open_window("Ada"), open_window("Bob")
-    for slug in FOUR:
-        expect(bob.room(slug, "#members .online")).to_have_text([re.compile("Ada"), re.compile("Bob")])
-        ada.page.locator("#text").press_sequentially("I am writing ")  # for each lane, since a notice expires
-        expect(bob.room(slug, "#typing")).to_have_text("Ada is typing…")
-    ada.write("Are you there?")
-    for slug in FOUR:
-        ada.expect_last(slug, "Are you there?")
-        bob.expect_last(slug, "Are you there?")
-        expect(ada.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
-    bob.close()
-    for slug in FOUR:
-        expect(ada.room(slug, "#members .offline")).to_have_text("Bob", timeout=2_000 * LEASE_S)
-
-
 def test_each_window_counts_its_own_traffic_and_all_count_towards_one_plan(open_window: OpenWindow) -> None:
-    ada, bob = open_window("Ada"), open_window("Bob")
+    ada, bob = open_window("Ida"), open_window("Jon")
     ada.write("Are you there?")
     for slug in FOUR:
         bob.expect_last(slug, "Are you there?")
@@ -157,7 +179,7 @@ def test_each_window_counts_its_own_traffic_and_all_count_towards_one_plan(open_
 
 
 def test_a_cut_network_is_shown_and_costs_no_message(open_window: OpenWindow) -> None:
-    ada, bob = open_window("Ada"), open_window("Bob")
+    ada, bob = open_window("Kim"), open_window("Lea")
     ada.press("Cut my network")
     for slug in FOUR:
         expect(ada.card(slug)).to_have_class(re.compile("is-offline"))
@@ -173,11 +195,11 @@ def test_a_cut_network_is_shown_and_costs_no_message(open_window: OpenWindow) ->
     for slug in FOUR:
         ada.expect_last(slug, "second")
         bob.expect_last(slug, "second")
-        assert ada.messages(slug) == bob.messages(slug) == ["meanwhile", "first", "second"]
+        assert ada.messages(slug)[-3:] == bob.messages(slug)[-3:] == ["meanwhile", "first", "second"]
 
 
 def test_a_button_stays_unpressed_when_the_demo_refuses_its_command(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
+    ada = open_window("Max")
     ada.page.route("**/control", lambda route: route.fulfill(status=400, json={"detail": "not today"}))
     for button in ("Cut my network", "Add five people", SWITCH):
         ada.press(button)
@@ -187,7 +209,7 @@ def test_a_button_stays_unpressed_when_the_demo_refuses_its_command(open_window:
 
 
 def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
+    ada = open_window("Nia")
     texts = ["before"]
     ada.write("before")
     for slug in ("short_polling", "pusher_adapter"):
@@ -199,75 +221,4 @@ def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow) 
         texts.append(f"while {slug} restarts")
     for slug in ("short_polling", "pusher_adapter"):
         ada.expect_last(slug, texts[-1])
-        assert ada.messages(slug) == texts
-
-
-def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
-    ada.press("Add five people")
-    for slug in FOUR:
-        expect(ada.room(slug, "#members .online")).to_have_count(6)
-        expect(ada.room(slug, "#messages li")).not_to_have_count(0)
-    expect(ada.card("raw_websocket").locator("[data-figure=connections]")).to_have_text("6")
-    ada.press("Remove the people")
-    for slug in FOUR:
-        expect(ada.room(slug, "#members .online")).to_have_count(1)
-    ada.press("Add five people")
-    for slug in FOUR:  # the five who have left bear the same names, and are not shown beside those who came
-        expect(ada.room(slug, "#members .online")).to_have_count(6)
-        expect(ada.room(slug, "#members li")).to_have_count(6)
-        is_above = "members.getBoundingClientRect().bottom <= messages.offsetTop"  # of the elements with these ids
-        assert ada.frame(slug).evaluate(is_above)
-
-
-def test_a_classic_serverless_host_cuts_polls_and_refuses_sockets_but_loses_nothing(open_window: OpenWindow) -> None:
-    ada = open_window("Ada")
-    ada.write("on servers")
-    ada.page.locator("#host").select_option("classic-hobby")
-    expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
-    ada.write("on functions")
-    for slug in set(FOUR) - {"raw_websocket"}:
-        ada.expect_last(slug, "on functions")
-    expect(ada.room("long_polling", ".countdown")).to_have_text(re.compile(r"cut in \d\.\d s"))
-    expect(ada.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=20_000)
-    expect(ada.card("raw_websocket").locator(".progress")).to_contain_text("disconnected")
-    expect(ada.room("raw_websocket", "#notice")).to_contain_text("no WebSocket")
-    bob = open_window("Bob")
-    for slug in set(FOUR) - {"raw_websocket"}:
-        expect(bob.room(slug, "#members .online")).to_have_count(2)
-    bob.write("to those that joined")
-    for slug in set(FOUR) - {"raw_websocket"}:
-        ada.expect_last(slug, "to those that joined")
-    ada.page.locator("#host").select_option("")
-    expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
-    ada.expect_last("raw_websocket", "on functions")
-    expect(bob.room("raw_websocket", "#members .online")).to_have_count(2)
-    bob.write("to all")
-    for slug in FOUR:
-        ada.expect_last(slug, "to all")
-    expect(ada.card("raw_websocket").locator("[data-figure=cuts]")).to_be_hidden()
-    expect(ada.room("raw_websocket", "#notice")).to_be_hidden()
-
-
-def test_a_page_reloaded_or_shown_again_is_the_same_user_online(open_window: OpenWindow, demo: str) -> None:
-    ada = open_window()
-    ada.write("once")
-    for slug in FOUR:
-        ada.expect_last(slug, "once")
-    for is_cut in (False, True):
-        if is_cut:
-            ada.press("Cut my network")
-            expect(ada.page.get_by_role("button", name="Reconnect my network")).to_be_visible()
-        ada.page.reload()
-        expect(ada.page.get_by_role("button", name="Cut my network")).to_be_visible()
-        for slug in FOUR:
-            expect(ada.room(slug, "#members .online")).to_have_text("Ada (you)")
-            expect(ada.room(slug, "#members li")).to_have_count(1)
-            expect(ada.room(slug, "#messages li span")).to_have_text(["once"])
-    ada.page.goto(f"{demo}/tokens.css")
-    with ada.page.expect_event("load"):  # so the page is loaded again, not restored from the browser's cache
-        ada.page.go_back(wait_until="commit")
-    expect(ada.page.locator("#text")).to_be_enabled(timeout=READY_MS)
-    ada.write("back again")
-    for slug in FOUR:
-        ada.expect_last(slug, "back again")
+        assert ada.messages(slug)[-3:] == texts

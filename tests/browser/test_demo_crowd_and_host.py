@@ -1,0 +1,69 @@
+"""What changes the whole demo, in a real browser: a crowd in every lane, and another host."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from servers.transports import TRANSPORTS
+from tests.browser.conftest import OpenWindow
+from tests.support.demo_window import running_demo
+
+pytestmark = pytest.mark.process
+
+FOUR = [row.slug for row in TRANSPORTS if not row.is_addition]
+
+
+@pytest.fixture
+def demo() -> Iterator[str]:
+    """Run a demo for each test: there is one room."""
+    with running_demo() as address:
+        yield address
+
+
+def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.press("Add five people")
+    for slug in FOUR:
+        expect(ada.room(slug, "#members .online")).to_have_count(6)
+        expect(ada.room(slug, "#messages li")).not_to_have_count(0)
+    expect(ada.card("raw_websocket").locator("[data-figure=connections]")).to_have_text("6")
+    ada.press("Remove the people")
+    for slug in FOUR:
+        expect(ada.room(slug, "#members .online")).to_have_count(1)
+    ada.press("Add five people")
+    for slug in FOUR:  # the five who have left bear the same names, and are not shown beside those who came
+        expect(ada.room(slug, "#members .online")).to_have_count(6)
+        expect(ada.room(slug, "#members li")).to_have_count(6)
+        is_above = "members.getBoundingClientRect().bottom <= messages.offsetTop"  # of the elements with these ids
+        assert ada.frame(slug).evaluate(is_above)
+
+
+def test_a_classic_serverless_host_cuts_polls_and_refuses_sockets_but_loses_nothing(open_window: OpenWindow) -> None:
+    ada = open_window("Ada")
+    ada.write("on servers")
+    ada.page.locator("#host").select_option("classic-hobby")
+    expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
+    ada.write("on functions")
+    for slug in set(FOUR) - {"raw_websocket"}:
+        ada.expect_last(slug, "on functions")
+    expect(ada.room("long_polling", ".countdown")).to_have_text(re.compile(r"cut in \d\.\d s"))
+    expect(ada.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=20_000)
+    expect(ada.card("raw_websocket").locator(".progress")).to_contain_text("disconnected")
+    expect(ada.room("raw_websocket", "#notice")).to_contain_text("no WebSocket")
+    bob = open_window("Bob")
+    for slug in set(FOUR) - {"raw_websocket"}:
+        expect(bob.room(slug, "#members .online")).to_have_count(2)
+    bob.write("to those that joined")
+    for slug in set(FOUR) - {"raw_websocket"}:
+        ada.expect_last(slug, "to those that joined")
+    ada.page.locator("#host").select_option("")
+    expect(ada.page.locator("#host")).to_be_enabled(timeout=30_000)
+    ada.expect_last("raw_websocket", "on functions")
+    expect(bob.room("raw_websocket", "#members .online")).to_have_count(2)
+    bob.write("to all")
+    for slug in FOUR:
+        ada.expect_last(slug, "to all")
+    expect(ada.card("raw_websocket").locator("[data-figure=cuts]")).to_be_hidden()
+    expect(ada.room("raw_websocket", "#notice")).to_be_hidden()
