@@ -25,20 +25,20 @@ GIVEN_NAME = re.compile("|".join(NAMES))
 
 
 def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenWindow) -> None:
-    ada, bob = open_window("Ola"), open_window("Pia")
+    ola, pia = open_window("Ola"), open_window("Pia")
     for slug in FOUR:
-        both = bob.room(slug, "#members .online").filter(has_text=re.compile("Ola|Pia"))
+        both = pia.room(slug, "#members .online").filter(has_text=re.compile("Ola|Pia"))
         expect(both).to_have_text([re.compile("Ola"), re.compile("Pia")])
-        ada.page.locator("#text").press_sequentially("I am writing ")  # for each lane, since a notice expires
-        expect(bob.room(slug, "#typing")).to_have_text("Ola is typing…")
-    ada.write("Are you there?")
+        ola.page.locator("#text").press_sequentially("I am writing ")  # for each lane, since a notice expires
+        expect(pia.room(slug, "#typing")).to_have_text("Ola is typing…")
+    ola.write("Are you there?")
     for slug in FOUR:
-        ada.expect_last(slug, "Are you there?")
-        bob.expect_last(slug, "Are you there?")
-        expect(ada.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
-    bob.close()
+        ola.expect_last(slug, "Are you there?")
+        pia.expect_last(slug, "Are you there?")
+        expect(ola.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
+    pia.close()
     for slug in FOUR:
-        gone = ada.room(slug, "#members .offline").filter(has_text="Pia")
+        gone = ola.room(slug, "#members .offline").filter(has_text="Pia")
         expect(gone).to_have_count(1, timeout=2_000 * LEASE_S)
 
 
@@ -67,162 +67,164 @@ def test_a_page_reloaded_or_shown_again_is_the_same_user_online(open_window: Ope
 
 
 def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: OpenWindow) -> None:
-    ada = open_window("Amy")
-    assert ada.slugs == FOUR
-    ada.press(SWITCH)
-    expect(ada.page.locator(".lane")).to_have_count(len(FIVE))
-    counted = ada.card("server_sent_events").locator("[data-figure=bytes]")  # from zero
+    amy = open_window("Amy")
+    assert amy.slugs == FOUR
+    amy.press(SWITCH)
+    expect(amy.page.locator(".lane")).to_have_count(len(FIVE))
+    counted = amy.card("server_sent_events").locator("[data-figure=bytes]")  # from zero
     expect(counted).to_have_text("0 B")
-    ada.write("Hello <b>bold</b> & <script>bad()</script>")
+    amy.write("Hello <b>bold</b> & <script>bad()</script>")
     for slug in FIVE:
-        ada.expect_last(slug, "Hello <b>bold</b> & <script>bad()</script>")
-        expect(ada.card(slug).locator("[data-figure=last]")).to_have_text(DURATION)
-    expect(ada.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
-    assert "local stand-in" in ada.card("pusher_adapter").locator("h2").inner_text()
-    ada.press(SWITCH)
-    expect(ada.page.locator(".lane")).to_have_count(len(FOUR))
+        amy.expect_last(slug, "Hello <b>bold</b> & <script>bad()</script>")
+        expect(amy.card(slug).locator("[data-figure=last]")).to_have_text(DURATION)
+    expect(amy.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
+    assert "local stand-in" in amy.card("pusher_adapter").locator("h2").inner_text()
+    amy.press(SWITCH)
+    expect(amy.page.locator(".lane")).to_have_count(len(FOUR))
 
 
 def test_nobody_waits_for_a_message_that_was_refused(open_window: OpenWindow) -> None:
-    ada = open_window("Bea")
-    ada.page.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
-    ada.write("x" * 5000)
-    expect(ada.page.locator("#trouble")).to_contain_text("at most 4096 bytes")
+    bea = open_window("Bea")
+    bea.page.locator("#text").evaluate("text => text.removeAttribute('maxlength')")
+    bea.write("x" * 5000)
+    expect(bea.page.locator("#trouble")).to_contain_text("at most 4096 bytes")
     for slug in FOUR:
-        expect(ada.card(slug).locator(".progress")).to_have_text("no message yet")
+        expect(bea.card(slug).locator(".progress")).to_have_text("no message yet")
 
 
 def test_the_diagram_labels_a_typing_notice_and_its_acknowledgement(open_window: OpenWindow) -> None:
-    ada = open_window("Cem")
-    ada.page.fill("#text", "My own typing")
-    labels = ada.room("raw_websocket", "#diagram .arrow text")
+    cem = open_window("Cem")
+    cem.page.fill("#text", "My own typing")
+    labels = cem.room("raw_websocket", "#diagram .arrow text")
     expect(labels).to_contain_text(["I am typing", "ok", "typing notice"])
     expect(labels.filter(has_text=re.compile("stored|somebody"))).to_have_count(0)
-    ada.page.press("#text", "Enter")
-    ada.expect_last("raw_websocket", "My own typing")
-    ada.page.fill("#text", "The next message")  # the first one has ended its notice
+    cem.page.press("#text", "Enter")
+    cem.expect_last("raw_websocket", "My own typing")
+    cem.page.fill("#text", "The next message")  # the first one has ended its notice
     expect(labels).to_contain_text(["new message", "I am typing"])
 
 
 def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:
-    ada = open_window("Dan")
+    dan = open_window("Dan")
     for slug in set(FOUR) - {"short_polling"}:  # which holds nothing between two polls
-        expect(ada.card(slug).locator("[data-figure=connections]")).to_have_text("1")
-    with ada.page.expect_response("**/control"):
-        ada.press("Reset counters")
-    before = {slug: len(ada.requests_to(slug)) for slug in FOUR}
-    for number in range(5):
-        ada.write(f"number {number}")
+        expect(dan.card(slug).locator("[data-figure=connections]")).to_have_text("1")
+    with dan.page.expect_response("**/control"):
+        dan.press("Reset counters")
+    before = {slug: len(dan.requests_to(slug)) for slug in FOUR}
+    texts = [f"number {number}" for number in range(5)]
+    for text in texts:
+        dan.write(text)
     for slug in FOUR:
-        ada.expect_last(slug, "number 4")
-        assert ada.messages(slug)[-5:] == [f"number {number}" for number in range(5)]
+        dan.expect_last(slug, "number 4")
+        assert dan.shown(slug, texts) == texts
     for slug in set(FOUR) - {"short_polling"}:  # which continues to poll
-        while ada.figure(slug, "requests") != str(len(ada.requests_to(slug)) - before[slug]):
-            ada.page.wait_for_timeout(100)  # lets the page run
-    assert ada.figure("raw_websocket", "requests") == "0"
-    expect(ada.card("short_polling").locator("[data-figure=empty]")).not_to_have_text("0")
+        while dan.figure(slug, "requests") != str(len(dan.requests_to(slug)) - before[slug]):
+            dan.page.wait_for_timeout(100)  # lets the page run
+    assert dan.figure("raw_websocket", "requests") == "0"
+    expect(dan.card("short_polling").locator("[data-figure=empty]")).not_to_have_text("0")
 
 
 def test_a_latency_contains_the_networks_delay_each_way(open_window: OpenWindow) -> None:
-    ada = open_window("Eve")
-    with ada.page.expect_response("**/control"):
-        ada.page.locator("#delay").fill("200")
-    expect(ada.page.locator("#delay-shown")).to_have_text("200 ms each way")
-    ada.write("from afar")
+    eve = open_window("Eve")
+    with eve.page.expect_response("**/control"):
+        eve.page.locator("#delay").fill("200")
+    expect(eve.page.locator("#delay-shown")).to_have_text("200 ms each way")
+    eve.write("from afar")
     for slug in FOUR:
-        expect(ada.card(slug).locator(".progress")).to_have_text("1 message seen")
-        latency = ada.figure(slug, "last")
+        expect(eve.card(slug).locator(".progress")).to_have_text("1 message seen")
+        latency = eve.figure(slug, "last")
         seconds = float(latency.split()[0]) / (1 if latency.endswith(" s") else 1000)
         assert seconds >= 0.4, f"{slug}: {latency} with 200 ms each way"
 
 
 def test_a_first_visit_sends_five_messages_and_shows_their_median_latencies(open_window: OpenWindow) -> None:
-    ada = open_window("Flo", "first")
-    expect(ada.page.locator("#watch")).to_have_text(re.compile(r"Message \d of 5 is sent to four servers"))
-    expect(ada.page.locator("#watch")).to_have_text(
+    flo = open_window("Flo", "first")
+    expect(flo.page.locator("#watch")).to_have_text(re.compile(r"Message \d of 5 is sent to four servers"))
+    expect(flo.page.locator("#watch")).to_have_text(
         re.compile(r"^5 messages .+ after [\d.]+ m?s \(median\), the others after [\d.]+ m?s"), timeout=SEEN_MS
     )
     for slug in FOUR:
-        expect(ada.card(slug).locator(".progress")).to_have_text("5 messages seen")
-        expect(ada.card(slug).locator("[data-figure=median]")).to_have_text(DURATION)
-    last = [ada.card(slug).locator("dl > div:visible").last.bounding_box() for slug in FOUR]
+        expect(flo.card(slug).locator(".progress")).to_have_text("5 messages seen")
+        expect(flo.card(slug).locator("[data-figure=median]")).to_have_text(DURATION)
+    last = [flo.card(slug).locator("dl > div:visible").last.bounding_box() for slug in FOUR]
     assert len({box["y"] + box["height"] for box in last if box}) == 1, "the lanes' counters are aligned"
 
 
 @pytest.mark.parametrize("added", [row for row in TRANSPORTS if row.is_addition], ids=lambda row: row.slug)
 def test_an_added_lane_comes_and_goes_in_every_window(open_window: OpenWindow, added: Transport) -> None:
-    ada, bob = open_window("Gil"), open_window("Hal")
-    shown = len(ada.slugs)
-    bob.press(f"Show {added.label}")
-    for window in (ada, bob):
+    gil, hal = open_window("Gil"), open_window("Hal")
+    shown = len(gil.slugs)
+    hal.press(f"Show {added.label}")
+    for window in (gil, hal):
         expect(window.room(added.slug, "#members .online").filter(has_text=re.compile("Gil|Hal"))).to_have_count(2)
         expect(window.page.locator(f"#enable-{added.slug}")).to_have_attribute("aria-pressed", "true")
-    ada.write("to every lane")
-    bob.expect_last(added.slug, "to every lane")
-    ada.press(f"Show {added.label}")
-    for window in (ada, bob):
+    gil.write("to every lane")
+    hal.expect_last(added.slug, "to every lane")
+    gil.press(f"Show {added.label}")
+    for window in (gil, hal):
         expect(window.card(added.slug)).to_have_count(0)
         expect(window.page.locator(".lane")).to_have_count(shown)
 
 
 def test_each_window_counts_its_own_traffic_and_all_count_towards_one_plan(open_window: OpenWindow) -> None:
-    ada, bob = open_window("Ida"), open_window("Jon")
-    ada.write("Are you there?")
+    ida, jon = open_window("Ida"), open_window("Jon")
+    ida.write("Are you there?")
     for slug in FOUR:
-        bob.expect_last(slug, "Are you there?")
-        expect(ada.card(slug).locator(".progress")).to_have_text("1 message seen")
-        expect(bob.card(slug).locator("[data-figure=median]")).to_have_text(DURATION)
-        assert bob.figure(slug, "own") == "\N{EN DASH}"
-    plans = ada.page.locator("[data-figure=plan]:visible")
+        jon.expect_last(slug, "Are you there?")
+        expect(ida.card(slug).locator(".progress")).to_have_text("1 message seen")
+        expect(jon.card(slug).locator("[data-figure=median]")).to_have_text(DURATION)
+        assert jon.figure(slug, "own") == "\N{EN DASH}"
+    plans = ida.page.locator("[data-figure=plan]:visible")
     expect(plans).to_have_text([re.compile(r"^\d+ of 200,000 messages, 2 of 100 connections$")])
     expect(plans).not_to_have_text(re.compile("^[012] of"))  # one message is published once, and received twice
-    requests = int(ada.figure("long_polling", "requests"))
-    bob.press("Reset counters")
-    expect(bob.card("raw_websocket").locator("[data-figure=bytes]")).to_have_text("0 B")
-    assert int(ada.figure("long_polling", "requests")) >= requests
+    requests = int(ida.figure("long_polling", "requests"))
+    jon.press("Reset counters")
+    expect(jon.card("raw_websocket").locator("[data-figure=bytes]")).to_have_text("0 B")
+    assert int(ida.figure("long_polling", "requests")) >= requests
 
 
 def test_a_cut_network_is_shown_and_costs_no_message(open_window: OpenWindow) -> None:
-    ada, bob = open_window("Kim"), open_window("Lea")
-    ada.press("Cut my network")
+    kim, lea = open_window("Kim"), open_window("Lea")
+    kim.press("Cut my network")
     for slug in FOUR:
-        expect(ada.card(slug)).to_have_class(re.compile("is-offline"))
-        expect(ada.card(slug).locator("h2")).not_to_have_css("color", ada.colour(slug, ".delays b"))
-        expect(ada.card(slug).locator(".progress")).to_contain_text("disconnected")
-    expect(ada.page.locator("#announcer")).to_contain_text("Connection down: Short polling")
+        expect(kim.card(slug)).to_have_class(re.compile("is-offline"))
+        expect(kim.card(slug).locator("h2")).not_to_have_css("color", kim.colour(slug, ".delays b"))
+        expect(kim.card(slug).locator(".progress")).to_contain_text("disconnected")
+    expect(kim.page.locator("#announcer")).to_contain_text("Connection down: Short polling")
     for text in ("first", "second"):
-        ada.write(text)
-    bob.write("meanwhile")
+        kim.write(text)
+    lea.write("meanwhile")
     for slug in FOUR:
-        bob.expect_last(slug, "meanwhile")
-    ada.press("Reconnect my network")
+        lea.expect_last(slug, "meanwhile")
+    kim.press("Reconnect my network")
+    texts = ["meanwhile", "first", "second"]
     for slug in FOUR:
-        ada.expect_last(slug, "second")
-        bob.expect_last(slug, "second")
-        assert ada.messages(slug)[-3:] == bob.messages(slug)[-3:] == ["meanwhile", "first", "second"]
+        kim.expect_last(slug, "second")
+        lea.expect_last(slug, "second")
+        assert kim.shown(slug, texts) == lea.shown(slug, texts) == texts
 
 
 def test_a_button_stays_unpressed_when_the_demo_refuses_its_command(open_window: OpenWindow) -> None:
-    ada = open_window("Max")
-    ada.page.route("**/control", lambda route: route.fulfill(status=400, json={"detail": "not today"}))
+    mia = open_window("Mia")
+    mia.page.route("**/control", lambda route: route.fulfill(status=400, json={"detail": "not today"}))
     for button in ("Cut my network", "Add five people", SWITCH):
-        ada.press(button)
-        expect(ada.page.locator("#trouble")).to_have_text("not today")
-        expect(ada.page.get_by_role("button", name=button)).to_have_attribute("aria-pressed", "false")
-        ada.page.locator("#trouble").evaluate("trouble => { trouble.textContent = '' }")
+        mia.press(button)
+        expect(mia.page.locator("#trouble")).to_have_text("not today")
+        expect(mia.page.get_by_role("button", name=button)).to_have_attribute("aria-pressed", "false")
+        mia.page.locator("#trouble").evaluate("trouble => { trouble.textContent = '' }")
 
 
 def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow) -> None:
-    ada = open_window("Nia")
+    nia = open_window("Nia")
     texts = ["before"]
-    ada.write("before")
+    nia.write("before")
     for slug in ("short_polling", "pusher_adapter"):
-        ada.expect_last(slug, texts[-1])
-        with ada.page.expect_response("**/control") as restarted:
-            ada.card(slug).locator(".restart").click()
-            ada.write(f"while {slug} restarts")
+        nia.expect_last(slug, texts[-1])
+        with nia.page.expect_response("**/control") as restarted:
+            nia.card(slug).locator(".restart").click()
+            nia.write(f"while {slug} restarts")
         assert restarted.value.ok and restarted.value.request.post_data_json == {"type": "restart", "lane": slug}
         texts.append(f"while {slug} restarts")
     for slug in ("short_polling", "pusher_adapter"):
-        ada.expect_last(slug, texts[-1])
-        assert ada.messages(slug)[-3:] == texts
+        nia.expect_last(slug, texts[-1])
+        assert nia.shown(slug, texts) == texts

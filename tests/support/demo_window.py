@@ -1,7 +1,7 @@
 """The demo, and a window of it as a person uses it: what they write, press and see."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -93,9 +93,9 @@ class Window:
         assert content
         return content
 
-    def messages(self, slug: str) -> list[str]:
-        """Return the messages shown in a lane, oldest first."""
-        return self.room(slug, "#messages li span").all_inner_texts()
+    def shown(self, slug: str, texts: Collection[str]) -> list[str]:
+        """Return the messages with these texts that a lane shows, oldest first."""
+        return [text for text in self.room(slug, "#messages li span").all_inner_texts() if text in texts]
 
     def expect_last(self, slug: str, text: str) -> None:
         """Wait until a lane's last message is this one; fails with the error that the lane's page shows."""
