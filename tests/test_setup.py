@@ -19,6 +19,7 @@ from notebooks.analysis.__main__ import CHARTS
 from results.explorer import REFERENCE
 from results.schema import EXPLORER_FILE
 from servers.transports import TRANSPORTS
+from tests.support.deadline import DEADLINE_S
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -100,7 +101,7 @@ def setup_on_a_bare_machine(folder: Path, *groups: str) -> "subprocess.Completed
         (folder / name).chmod(0o755)
     env = os.environ | {"PATH": str(folder)}
     command = [str(folder / "sh"), str(ROOT / ".ci" / "setup"), *groups]
-    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=DEADLINE_S)
 
 
 @pytest.mark.process

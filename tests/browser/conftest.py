@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from loadtests.harness.browser import chromium
-from tests.support.demo_window import SEEN_MS, Window, running_demo
+from tests.support.demo_window import DEADLINE_MS, Window, running_demo
 
-expect.set_options(timeout=SEEN_MS)
+expect.set_options(timeout=DEADLINE_MS)
 
 
 class OpenWindow(Protocol):

@@ -144,7 +144,7 @@ def test_a_page_that_is_left_is_offline_at_once_and_the_back_button_resumes_it(b
             expect(texts).to_contain_text(["while you were away", "back again"])
             expect(texts.get_by_text("at the last moment")).to_have_count(1)
         ada.close(run_before_unload=True)  # a lease is longer than this test waits
-        expect(bob.locator("#members li.offline")).to_have_text(["Ada"], timeout=15_000)
+        expect(bob.locator("#members li.offline")).to_have_text(["Ada"])
 
 
 @pytest.mark.drill
@@ -157,6 +157,6 @@ def test_a_page_notices_that_nothing_is_passed_on_and_loses_no_message(browser: 
             page = joined(browser, relay.address, "Ada")
             relay.process.send_signal(signal.SIGSTOP)
             write(page, "Does anybody hear me?")
-            expect(page.locator("body.is-offline")).to_be_visible(timeout=40_000)
+            expect(page.locator("body.is-offline")).to_be_visible()
             relay.process.send_signal(signal.SIGCONT)
-            expect(page.locator("#messages li span")).to_have_text(["Does anybody hear me?"], timeout=40_000)
+            expect(page.locator("#messages li span")).to_have_text(["Does anybody hear me?"])

@@ -13,7 +13,6 @@ from servers.demo.controller import NAMES
 from servers.demo.lane import LEASE_S
 from servers.transports import TRANSPORTS, Transport
 from tests.browser.conftest import OpenWindow
-from tests.support.demo_window import READY_MS, SEEN_MS
 
 pytestmark = pytest.mark.process
 
@@ -60,7 +59,7 @@ def test_a_page_reloaded_or_shown_again_is_the_same_user_online(open_window: Ope
     ada.page.goto(f"{demo}/tokens.css")
     with ada.page.expect_event("load"):  # so the page is loaded again, not restored from the browser's cache
         ada.page.go_back(wait_until="commit")
-    expect(ada.page.locator("#text")).to_be_enabled(timeout=READY_MS)
+    expect(ada.page.locator("#text")).to_be_enabled()
     ada.write("back again")
     for slug in FOUR:
         ada.expect_last(slug, "back again")
@@ -141,7 +140,7 @@ def test_a_first_visit_sends_five_messages_and_shows_their_median_latencies(open
     flo = open_window("Flo", "first")
     expect(flo.page.locator("#watch")).to_have_text(re.compile(r"Message \d of 5 is sent to four servers"))
     expect(flo.page.locator("#watch")).to_have_text(
-        re.compile(r"^5 messages .+ after [\d.]+ m?s \(median\), the others after [\d.]+ m?s"), timeout=SEEN_MS
+        re.compile(r"^5 messages .+ after [\d.]+ m?s \(median\), the others after [\d.]+ m?s")
     )
     for slug in FOUR:
         expect(flo.card(slug).locator(".progress")).to_have_text("5 messages seen")

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import OpenWindow
 from tests.support.accessibility import SMALL_TEXTS, findings
-from tests.support.demo_window import READY_MS, STEP_MS, Window
+from tests.support.demo_window import Window
 
 pytestmark = pytest.mark.process
 
@@ -80,7 +80,7 @@ def test_nothing_is_cut_off_or_below_14_px_on_a_projector(open_window: OpenWindo
     window = open_window(name, viewport={"width": width, "height": height})
     window.press("Show Server-Sent Events")
     window.card("server_sent_events").locator("iframe").scroll_into_view_if_needed()
-    expect(window.room("server_sent_events", "#members .online").filter(has_text=name)).to_be_visible(timeout=READY_MS)
+    expect(window.room("server_sent_events", "#members .online").filter(has_text=name)).to_be_visible()
     write_to_all_lanes(window, name)
     for frame in window.page.frames:
         assert frame.evaluate(SMALL_TEXTS) == [], frame.url
@@ -107,7 +107,7 @@ def test_the_tour_is_walked_by_keyboard_and_answers_with_this_machines_figures(o
     titles = window.walk_tour(STEPS, never=r"\u2013|undefined|NaN")
     assert len(set(titles)) == STEPS
     expect(window.page.locator("#tour-button")).to_be_focused()
-    expect(window.page.locator("#summary-title")).to_contain_text("the same 20 messages", timeout=STEP_MS)
+    expect(window.page.locator("#summary-title")).to_contain_text("the same 20 messages")
     expect(window.page.locator("#summary-words")).to_have_text(
         re.compile(r"after \d.* \(median\), the others after \d")
     )

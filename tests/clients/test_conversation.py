@@ -19,8 +19,8 @@ from clients.http_session import HttpSession, Options, refusal
 from clients.inbox import Inbox
 from servers.core.wire import Account, Ack, Page, Refusal, Snapshot
 from tests.clients.test_inbox import page
+from tests.support.deadline import DEADLINE_S
 
-DEADLINE_S = 5.0
 RETRY_AFTER_S = 0.2
 QUICK = Options(backoff_s=0.001, backoff_max_s=0.002)
 BROKEN = ConnectionLost("the cable was pulled")

@@ -13,8 +13,8 @@ from clients.inbox import Inbox
 from clients.pusher_socket import PusherSubscription
 from servers.core.wire import Head, Page, Snapshot
 from tests.clients.test_inbox import page
+from tests.support.deadline import DEADLINE_S
 
-DEADLINE_S = 5.0
 AT_ONCE = Snapshot("e1", 0, 0.003, (), {}, ())
 """With so short a lease, a heartbeat is due as soon as the client receives."""
 

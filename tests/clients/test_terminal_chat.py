@@ -29,7 +29,8 @@ from servers.core.errors import BadRequest
 from servers.core.validation import check_room
 from servers.core.wire import Kind
 from servers.deploy.child_process import started
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, events, online, until
+from tests.support.chat_harness import ChatHarness, events, online, until
+from tests.support.deadline import DEADLINE_S
 
 SOCKET = transports.find("raw_websocket")
 

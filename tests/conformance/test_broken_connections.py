@@ -24,13 +24,14 @@ from servers.deploy.engines import ENGINES
 from servers.deploy.relay import Relay
 from servers.transports import TRANSPORTS, Transport
 from tests.conformance.conftest import ServerOf, shared_by
-from tests.support.chat_harness import DEADLINE_S, OPTIONS, ChatHarness, deliver, events, online, serving, until
-from tests.support.deployments import AnyDeployment, Processes
+from tests.support.chat_harness import OPTIONS, ChatHarness, deliver, events, online, serving, until
+from tests.support.deadline import DEADLINE_S
+from tests.support.deployments import TWO, AnyDeployment
 from tests.support.engines import Engines
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
-ON_REDIS = Processes(2, "redis")
+ON_REDIS = AnyDeployment("redis", TWO)
 MISSED = 130
 """More than one page holds (100), so that catching up takes several."""
 

@@ -17,10 +17,10 @@ from servers.transports import find
 from tests.outages.outcome import outcome_of
 from tests.outages.people import Crowd, Size, crowd
 from tests.support.chat_harness import OPTIONS, SECRET
+from tests.support.deadline import DEADLINE_S
 from tests.support.pusher_process import ENV, service_settings
 
 DURATIONS = ("--lease", "6", "--hold", "2", "--ping", "2")
-DEADLINE_S = 60.0
 EVIDENCE_MAX = 3
 """How many tracebacks of a row, or failed inputs, are kept as evidence."""
 

@@ -28,6 +28,7 @@ from loadtests.plan.hosts import address_problem
 from loadtests.plan.schedule import schedule
 from loadtests.plan.workload import Workload
 from servers.deploy.child_process import free_port
+from tests.support.deadline import DEADLINE_S
 from tests.support.loadtest_rows import BOTH, samples, sent
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,6 @@ LOCUST_FILE = ROOT / "loadtests/raw_websocket.py"
 LOAD = Workload(users=8, room_size=4, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.5)
 OPTIONS = ["--room-size", "4", "--rate-per-s", "2", "--measured-s", "1", "--poll-interval-s", "0.5"]
 USERS = ["--users", "8", "--spawn-rate", "100"]
-DEADLINE_S = 60.0
 
 PARENT = """
 import sys

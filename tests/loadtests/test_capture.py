@@ -14,10 +14,10 @@ from notebooks.analysis.wire.captures import captures, wire_messages
 from notebooks.analysis.wire.labels import label
 from results.schema import CAPTURES_FILE
 from servers.transports import find
+from tests.support.deadline import DEADLINE_S
 
 pytestmark = pytest.mark.process
 
-DEADLINE_S = 20.0
 LOAD = Workload(users=2, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_interval_s=0.5, text_bytes=24)
 
 

@@ -16,6 +16,7 @@ from loadtests.compare import INTERRUPTED
 from results.explorer import PAGE
 from results.schema import CELLS, DELIVERIES, DELIVERIES_FILE
 from servers.transports import TRANSPORTS, Commands, find
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import until
 from tests.support.loadtest_run import OPTIONS, ROOT, ComparedRun, cells_below, compared, manifest_below, run_loadtests
 
@@ -96,10 +97,10 @@ def test_ctrl_c_ends_the_run_keeps_what_was_finished_and_leaves_no_process(tmp_p
         started = until(lambda: process.children(recursive=True))  # of the next transport
         process.send_signal(signal.SIGINT)
         output = process.stdout.read()
-        assert process.wait(timeout=60) == INTERRUPTED, outcome + output
+        assert process.wait(DEADLINE_S) == INTERRUPTED, outcome + output
     assert "Interrupted" in output
     assert "Traceback" not in output
-    _, alive = psutil.wait_procs(started, timeout=30)
+    _, alive = psutil.wait_procs(started, timeout=DEADLINE_S)
     assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
     manifest = manifest_below(tmp_path)
     assert (manifest["partial"], list(manifest["verdicts"])) == (True, ["raw_websocket, conversation"])

@@ -30,6 +30,7 @@ from loadtests.targets.target import OurServers
 from results.schema import CELLS
 from servers.deploy.child_process import ChildProcess, python_module
 from servers.transports import TRANSPORTS, find
+from tests.support.deadline import DEADLINE_S
 
 pytestmark = pytest.mark.process
 
@@ -37,7 +38,7 @@ LOAD = Workload(users=4, room_size=2, rate_per_s=2.0, measured_s=1.0, poll_inter
 STALLED = Workload(users=8, room_size=4, rate_per_s=4.0, measured_s=2.5, poll_interval_s=0.5)
 RESTARTED = Workload(users=8, room_size=4, rate_per_s=1.0, poll_interval_s=0.5, measured_s=4.0, restart_at_s=0.5)
 STALL_S = 1.0
-DEADLINE_S = 20.0
+UNFLUSHED_S = 10.0  # what a compressor keeps waits for more to come, or for the end
 SLUGS = [row.slug for row in TRANSPORTS]
 PARENT = """
 import sys, time
@@ -107,7 +108,7 @@ def test_compression_saves_bytes_and_delays_no_message(slug: str) -> None:
     cell = measured(slug, load)
     assert "over all" not in cell.verdict.reason
     assert cell.number("server_down_bytes") < cell.number("delivered") * load.text_bytes
-    assert max(row.received_s - row.sent_s for row in cell.deliveries) < DEADLINE_S / 2, "a stream is flushed"
+    assert max(row.received_s - row.sent_s for row in cell.deliveries) < UNFLUSHED_S, "a stream is flushed"
 
 
 def test_nginx_ends_tls_and_its_work_is_counted_apart() -> None:

@@ -18,6 +18,7 @@ from clients import http_session
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession, Options
 from tests.support.breaking_proxy import NUMBER, Act, breaking
+from tests.support.deadline import DEADLINE_S
 from tests.support.shortest_harness import QuietHandler, http_server
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("certificates")]
@@ -40,7 +41,6 @@ for _ in sys.argv[2:]:
         print("lost:", lost)
 pool.close()
 """
-DEADLINE_S = 15.0
 CONNECT_S = 3.0  # a user's limit for connecting
 
 

@@ -22,8 +22,8 @@ from servers.publisher import Publisher, PublishFailed, service_from_environment
 from servers.transports import find
 from tests.support.chat_harness import ChatHarness, deliver, serving
 from tests.support.clock import FakeClock
+from tests.support.deadline import DEADLINE_S
 
-DEADLINE_S = 5.0
 QUICK = Options(response_s=1.0)
 Reach = Callable[[str], Awaitable[object]]
 

@@ -22,8 +22,9 @@ from servers.http_endpoint import QUERY_BYTES_MAX, parse_query
 from servers.serving import HttpSettings
 from servers.wire_bytes import WireBytes
 from tests.support.bad_heads import CLOSE, HEAD_MAX, POST, START, TOO_LONG
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import stats, until
-from tests.support.listener import DEADLINE_S, UPGRADE, Listener, serving_in_process
+from tests.support.listener import UPGRADE, Listener, serving_in_process
 
 SHORT_S = 0.05
 HANDSHAKE = UPGRADE.format("/socket").encode()

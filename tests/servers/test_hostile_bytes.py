@@ -15,8 +15,9 @@ from servers.deploy.child_process import READY_S, started
 from servers.deploy.relay import Relay
 from servers.transports import TRANSPORTS
 from tests.support.bad_heads import MALFORMED, TOO_LONG
+from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
-from tests.support.listener import DEADLINE_S, UPGRADE
+from tests.support.listener import UPGRADE
 from tests.support.nginx import balancer
 from tests.support.pusher_process import ENV
 

@@ -21,7 +21,8 @@ from servers.links import Link, client_tls_context
 from servers.serving import HttpSettings
 from servers.transports import TRANSPORTS, Transport
 from servers.wire_bytes import WireBytes
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, serving
+from tests.support.chat_harness import ChatHarness, deliver, serving
+from tests.support.deadline import DEADLINE_S
 from tests.support.listener import Listener, serving_in_process
 
 CHUNK, CHUNKS = b"x" * 65_536, 1_000

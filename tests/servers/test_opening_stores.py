@@ -17,7 +17,8 @@ from servers.core.wire import Cursor
 from servers.deploy.child_process import free_port
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import UNPRIVILEGED, postgres_server, redis_server
-from tests.support.engines import DEADLINE_S, Engines, psql
+from tests.support.deadline import DEADLINE_S
+from tests.support.engines import Engines, psql
 from tests.support.stores import draft, log, opened
 
 pytestmark = pytest.mark.process

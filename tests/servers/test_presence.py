@@ -21,6 +21,7 @@ from servers.event_stream import PING, EventStream
 from servers.publisher import Publisher, PublishFailed
 from servers.webhook_presence import WebhookPresence
 from tests.support.clock import FakeClock
+from tests.support.deadline import DEADLINE_S
 
 ADA = Identity("ada", "Ada", expires_at_ms=1 << 60)
 WINDOW = Connection("room", "ada", "Ada", "window")
@@ -28,7 +29,6 @@ BOB = Connection("room", "bob", "Bob", "window")
 LEASE_S = 30.0
 LATE_S = Settings(lease_s=LEASE_S).late_s
 HOUR_S = 3600.0
-DEADLINE_S = 10.0
 
 
 @pytest.fixture

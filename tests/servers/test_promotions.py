@@ -16,7 +16,8 @@ from servers.core.stores import postgres_listener, redis_reader
 from servers.core.wire import Cursor
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import Engine, give_to_engines, postgres_server, program, redis_server, run_unprivileged
-from tests.support.engines import DEADLINE_S, answered
+from tests.support.deadline import DEADLINE_S
+from tests.support.engines import answered
 from tests.support.guest import until
 from tests.support.stores import draft, opened
 

@@ -34,8 +34,9 @@ from servers.publisher import Publisher, PublishFailed, service_from_environment
 from servers.pusher_adapter import create_app
 from servers.pusher_service.authorization import hex_hmac, user_auth
 from servers.transports import find
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver, events, serving
+from tests.support.chat_harness import ChatHarness, deliver, events, serving
 from tests.support.clock import FakeClock
+from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
 from tests.support.guest import closing, until
 from tests.support.pusher_harness import CREDENTIALS

@@ -13,7 +13,8 @@ import redis
 
 from servers.core.store import Store, open_store
 from servers.core.wire import Cursor, Kind
-from tests.support.engines import DEADLINE_S, Engines
+from tests.support.deadline import DEADLINE_S
+from tests.support.engines import Engines
 from tests.support.stores import ADA, BOB, LIMITS, draft, opened
 
 LOG = 2_000

@@ -13,7 +13,7 @@ from servers.core.stores import followed_rooms
 from servers.core.stores.followed_rooms import FollowedRooms
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Cursor, Event, Kind, Page, decode
-from tests.support.engines import DEADLINE_S
+from tests.support.deadline import DEADLINE_S
 from tests.support.stores import draft
 
 HELLO = draft("hello")

@@ -29,7 +29,7 @@ from servers.serving import is_worth_logging
 from servers.standard_streams import print_ready
 from servers.transports import TRANSPORTS
 from servers.wire_bytes import MeteredTransport, Traffic, WireBytes, metered
-from tests.support.chat_harness import DEADLINE_S
+from tests.support.deadline import DEADLINE_S
 from tests.support.pusher_process import ENV
 
 pytestmark = pytest.mark.process

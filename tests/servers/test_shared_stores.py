@@ -23,7 +23,8 @@ from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor
 from servers.deploy.engines import ENGINES
 from tests.support.clock import FakeClock
-from tests.support.engines import DEADLINE_S, Engines, answered, psql
+from tests.support.deadline import DEADLINE_S
+from tests.support.engines import Engines, answered, psql
 from tests.support.stores import ADA, draft, join, log, opened
 
 pytestmark = pytest.mark.process

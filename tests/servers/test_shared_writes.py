@@ -25,8 +25,9 @@ from servers.http_endpoint import PageResponse
 from servers.serving import HttpSettings
 from servers.shared_writes import SharedFrameSocket
 from servers.wire_bytes import WireBytes
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import narrow_socket
-from tests.support.listener import DEADLINE_S, serving_in_process
+from tests.support.listener import serving_in_process
 
 LONG = "x" * 10_000
 

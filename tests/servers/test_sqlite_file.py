@@ -17,9 +17,9 @@ from servers.core.store import Store, open_store
 from servers.core.stores import group_commit
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Event
+from tests.support.deadline import DEADLINE_S
 from tests.support.stores import draft, log, opened
 
-DEADLINE_S = 45.0
 OPEN = """
 import asyncio, sys
 from servers.core.store import open_store

@@ -15,9 +15,9 @@ from servers.core.stores.postgres import PostgresStore
 from servers.core.stores.redis_streams import RedisStreamsStore
 from servers.core.stores.sqlite import SqliteStore
 from servers.core.wire import Cursor, Draft, Event, Kind
+from tests.support.deadline import DEADLINE_S
 from tests.support.stores import ADA, BOB, LIMITS, draft, join, log, opened
 
-DEADLINE_S = 10.0
 Append = tuple[str, str, str]  # a room, a sender and a client_id
 APPENDS = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from(["", "1", "2"])), max_size=30

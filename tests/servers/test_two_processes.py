@@ -16,7 +16,8 @@ from servers.core.store import Store
 from servers.core.wire import Cursor, Send
 from servers.deploy.engines import ENGINES
 from tests.support.clock import FakeClock
-from tests.support.engines import DEADLINE_S, Engines
+from tests.support.deadline import DEADLINE_S
+from tests.support.engines import Engines
 from tests.support.stores import opened
 
 ON_DEMAND = Settings(on_demand=True)

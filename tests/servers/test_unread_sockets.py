@@ -21,8 +21,9 @@ from servers.raw_websocket import create_app
 from servers.serving import HttpSettings
 from tests.servers.test_hostile_bytes import frame
 from tests.support.clock import FakeClock
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import narrow_socket
-from tests.support.listener import DEADLINE_S, UPGRADE, Listener, serving_in_process
+from tests.support.listener import UPGRADE, Listener, serving_in_process
 
 SOCKETS, USERS, MESSAGES = 24, 3, 60
 BYTES_EACH = 512 * 1024

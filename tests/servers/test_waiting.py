@@ -12,7 +12,8 @@ from websockets.sync.client import ClientConnection
 
 from servers.core.wire import Page, decode
 from servers.deploy.child_process import started
-from tests.support.guest import DEADLINE_S, Guest, bare_socket, closing, guest, narrow_socket, receive, until
+from tests.support.deadline import DEADLINE_S
+from tests.support.guest import Guest, bare_socket, closing, guest, narrow_socket, receive, until
 from tests.support.pusher_process import open_connection, receive_event, send
 
 pytestmark = pytest.mark.process

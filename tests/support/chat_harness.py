@@ -11,11 +11,11 @@ from clients.http_session import Options
 from servers.core.wire import Event, Kind
 from servers.deploy.child_process import ChildProcess, started
 from servers.transports import Transport
+from tests.support.deadline import DEADLINE_S
 
 LEASE_S = 1.5
 HOLD_S = 1.0
 TYPING_S = 0.5
-DEADLINE_S = 45.0
 SECRET = "conformance"
 DURATIONS = ("--lease", str(LEASE_S), "--hold", str(HOLD_S), "--ping", "1", "--typing", str(TYPING_S))
 """Options of a server that set these durations."""

@@ -9,12 +9,9 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, Request, expect
 
 from servers.deploy.child_process import started
+from tests.support.deadline import DEADLINE_S
 
-READY_MS = 60_000
-STEP_MS = 60_000
-"""Steps of the tour wait for each other, and some move every server to another host."""
-
-SEEN_MS = 30_000
+DEADLINE_MS = 1000 * DEADLINE_S
 SCREEN = {"width": 1800, "height": 1100}
 """So large that every lane's frame is in sight: a browser draws no other."""
 
@@ -51,7 +48,7 @@ class Window:
         self, browser: Browser, address: str, name: str = "", query: str = "quiet", **settings: object
     ) -> None:
         self.page: Page = browser.new_page(**{"viewport": SCREEN, **settings})  # type: ignore[arg-type]
-        self.page.set_default_timeout(SEEN_MS)
+        self.page.set_default_timeout(DEADLINE_MS)
         self.errors: list[str] = []
         self.hosts: set[str] = set()
         self.paths: dict[int | None, list[str]] = {}
@@ -61,10 +58,10 @@ class Window:
         named = f"name={name}" if name else ""
         self.page.goto(f"{address}/?{'&'.join(filter(None, (named, query)))}")
         entered, is_full = self.page.locator("#text:enabled"), self.page.get_by_text("close one first")
-        expect(entered.or_(is_full)).to_be_visible(timeout=READY_MS)
+        expect(entered.or_(is_full)).to_be_visible()
         while is_full.is_visible():  # for some seconds a demo keeps the windows whose pages were closed
             self.page.reload()
-            expect(entered.or_(is_full)).to_be_visible(timeout=READY_MS)
+            expect(entered.or_(is_full)).to_be_visible()
 
     @property
     def slugs(self) -> list[str]:
@@ -131,12 +128,12 @@ class Window:
         expect(title).to_be_focused()
         text = title.inner_text()
         subject, _, _ = text.partition(":")
-        expect(answer).to_have_text(re.compile(ANSWERS.get(subject, r"\d")), timeout=STEP_MS)
-        expect(answer).not_to_have_text(never, timeout=STEP_MS)
+        expect(answer).to_have_text(re.compile(ANSWERS.get(subject, r"\d")))
+        expect(answer).not_to_have_text(never)
         for slug in self.slugs:
             expect(self.card(slug).locator("h2")).to_be_in_viewport(ratio=1)
         if subject == SERVERLESS:
-            expect(self.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0", timeout=STEP_MS)
+            expect(self.card("long_polling").locator("[data-figure=cuts]")).not_to_have_text("0")
         self.page.keyboard.press("ArrowRight")
         return text
 

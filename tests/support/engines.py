@@ -10,9 +10,9 @@ from servers.core.errors import Unavailable
 from servers.deploy import engines
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import ENGINES, Engine
+from tests.support.deadline import DEADLINE_S
 
 INSTALL = "apt-get update && apt-get install -y --no-install-recommends"
-DEADLINE_S = 45.0
 Value = TypeVar("Value")
 
 

@@ -16,8 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from clients.http_session import tls_context
 from servers.core.wire import Cursor, Snapshot, decode
+from tests.support.deadline import DEADLINE_S
 
-DEADLINE_S = 45.0
 Value = TypeVar("Value")
 
 

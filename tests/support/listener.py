@@ -12,8 +12,8 @@ from uvicorn.server import ServerState
 
 from servers.connection_limits import DescriptorLimit
 from servers.serving import HttpSettings, configuration, listening
+from tests.support.deadline import DEADLINE_S
 
-DEADLINE_S = 45.0
 UPGRADE = (
     "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"

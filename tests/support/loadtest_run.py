@@ -56,7 +56,7 @@ def measure_by(monkeypatch: pytest.MonkeyPatch, side_effect: Any) -> Mock:
     return measure
 
 
-def run_loadtests(out: Path, command: str, timeout_s: float = 110) -> str:
+def run_loadtests(out: Path, command: str, timeout_s: float = 240) -> str:
     """Run a command of the load tests, which must succeed; return what it printed."""
     arguments = [sys.executable, "-m", "loadtests", *command.split(), "--out", str(out)]
     done = subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s)

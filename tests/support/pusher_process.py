@@ -14,7 +14,6 @@ from tests.support.guest import receive, silent_socket
 from tests.support.pusher_harness import CREDENTIALS, Json, signed_subscription
 
 ENV = {"PUSHER_APP_ID": CREDENTIALS.app_id, "PUSHER_KEY": CREDENTIALS.key, "PUSHER_SECRET": CREDENTIALS.secret}
-DEADLINE_S = 45.0
 
 
 @contextmanager

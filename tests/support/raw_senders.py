@@ -12,7 +12,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from clients.http_session import tls_context
 from servers.transports import Commands
-from tests.support.chat_harness import DEADLINE_S, ChatHarness
+from tests.support.chat_harness import ChatHarness
+from tests.support.deadline import DEADLINE_S
 
 OK = "ok"
 CODES = {403: "forbidden", 404: "not_found", 1007: "bad_request", 1009: "too_large"}

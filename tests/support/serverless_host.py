@@ -19,9 +19,9 @@ from servers.deploy.serverless.profiles import Profile
 from servers.deploy.serverless.profiles import find as find_profile
 from servers.transports import find
 from tests.support.chat_harness import OPTIONS, ChatHarness
+from tests.support.deadline import DEADLINE_S
 from tests.support.pusher_process import push_service, service_settings
 
-DEADLINE_S = 45.0
 POLL_S = 0.02
 CLASSIC, FLUID = find_profile("classic-hobby"), find_profile("fluid-2026")
 LEASE_S = 3.0

@@ -8,10 +8,10 @@ import pytest
 
 from notebooks.analysis import link
 from servers.transports import TRANSPORTS
+from tests.support.deadline import DEADLINE_S
 from tests.support.demo_window import running_demo
 
 pytestmark = pytest.mark.process
-DEADLINE_S = 20.0
 
 
 @pytest.fixture(scope="module")

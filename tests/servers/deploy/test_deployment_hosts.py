@@ -24,7 +24,8 @@ from clients.errors import Refused
 from clients.http_session import tls_context
 from servers.deploy.child_process import READY_S, free_port, started
 from servers.transports import find
-from tests.support.chat_harness import DEADLINE_S, ChatHarness, deliver
+from tests.support.chat_harness import ChatHarness, deliver
+from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
 from tests.support.guest import until
 from tests.support.pusher_process import push_service, service_settings

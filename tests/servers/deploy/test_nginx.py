@@ -19,7 +19,8 @@ from servers.core.settings import Settings
 from servers.core.wire import Kind
 from servers.deploy.child_process import ChildProcess
 from servers.transports import TRANSPORTS, Transport, find
-from tests.support.chat_harness import DEADLINE_S, HOLD_S, ChatHarness, events, serving
+from tests.support.chat_harness import HOLD_S, ChatHarness, events, serving
+from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
 from tests.support.guest import Guest, guest, stats, until
 from tests.support.nginx import SITES, balancer, site_of, visited

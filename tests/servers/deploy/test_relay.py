@@ -16,9 +16,9 @@ import pytest
 from servers.deploy.child_process import LOOPBACK
 from servers.deploy.delayed_link import HELD_BYTES, RESET_ON_CLOSE, End, Pipe, Timetable
 from servers.deploy.relay import Relay
+from tests.support.deadline import DEADLINE_S
 
 DELAY_S = 0.02
-DEADLINE_S = 45.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 

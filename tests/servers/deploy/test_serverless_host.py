@@ -20,9 +20,10 @@ from servers.deploy.serverless.host import hosting
 from servers.deploy.serverless.invocation import passed_on
 from servers.deploy.serverless.profiles import PROFILES, Profile
 from servers.serving import HttpSettings
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import guest
 from tests.support.listener import UPGRADE, Listener
-from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, bill, function, longer_than, until
+from tests.support.serverless_host import CLASSIC, FLUID, bill, function, longer_than, until
 
 pytestmark = pytest.mark.process
 LIMIT_S = 1.0

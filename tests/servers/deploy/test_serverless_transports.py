@@ -10,8 +10,9 @@ from clients.errors import ConnectionLost, Refused
 from clients.pusher_adapter import Connection
 from servers.core.wire import Kind
 from tests.support.chat_harness import deliver, events
+from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
-from tests.support.serverless_host import CLASSIC, DEADLINE_S, FLUID, bill, hosted, longer_than, until, while_waiting
+from tests.support.serverless_host import CLASSIC, FLUID, bill, hosted, longer_than, until, while_waiting
 
 pytestmark = pytest.mark.process
 LIMIT_S = 1.0

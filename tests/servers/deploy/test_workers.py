@@ -20,8 +20,9 @@ from servers.deploy.supervised_part import Part, Renewal
 from servers.deploy.supervisor import Supervisor
 from servers.listening_sockets import reusable_socket
 from servers.stats import WorkerStats
+from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
-from tests.support.guest import DEADLINE_S, until
+from tests.support.guest import until
 
 CONNECTIONS = 200
 pytestmark = pytest.mark.process

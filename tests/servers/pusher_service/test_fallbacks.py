@@ -10,8 +10,8 @@ import pytest
 
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Limits
+from tests.support.deadline import DEADLINE_S
 from tests.support.pusher_harness import CREDENTIALS
-from tests.support.pusher_process import DEADLINE_S
 
 LIMITS = Limits(connections_max=1, backlog_messages_max=2, detached_s=0.7)
 SESSION = f"/pusher/app/{CREDENTIALS.key}/7/abcdefgh"

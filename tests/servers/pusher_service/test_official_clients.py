@@ -9,8 +9,9 @@ import pusher
 import pytest
 
 from servers.shortest.processes import line_of, running
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import receive
-from tests.support.pusher_process import DEADLINE_S, ENV, open_connection, subscribe
+from tests.support.pusher_process import ENV, open_connection, subscribe
 
 pytestmark = pytest.mark.process
 

@@ -9,10 +9,10 @@ import pytest
 from pusher.errors import PusherBadAuth, PusherBadStatus, PusherForbidden
 
 from servers.pusher_service.authorization import Credentials
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import closing, narrow_socket, receive, stats, until
 from tests.support.pusher_harness import CREDENTIALS
 from tests.support.pusher_process import (
-    DEADLINE_S,
     official_api,
     open_connection,
     open_socket,

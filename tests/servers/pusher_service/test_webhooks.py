@@ -10,7 +10,7 @@ from servers.pusher_service.frames import as_json
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.webhooks import BATCH_MAX, BYTES_MAX, GRACE_S, WebhookEvents
 from servers.webhook_presence import WEBHOOK_BYTES_MAX
-from tests.support.guest import DEADLINE_S
+from tests.support.deadline import DEADLINE_S
 from tests.support.pusher_harness import PusherHarness
 from tests.support.pusher_process import official_api, open_connection, push_service, subscribe
 from tests.support.shortest_harness import QuietHandler, http_server
