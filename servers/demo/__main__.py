@@ -25,9 +25,10 @@ from starlette.routing import Mount, Route
 
 from servers.core.errors import BadRequest, ChatError, Forbidden
 from servers.core.settings import Settings
-from servers.core.wire import Undecodable, decode, encode
-from servers.demo import messages
+from servers.core.wire import Undecodable, encode
+from servers.demo.commands import execute
 from servers.demo.controller import DemoController
+from servers.demo.messages import Snapshot
 from servers.deploy.child_process import LOOPBACK, ChildFailed
 from servers.http_endpoint import error_response, json_response, read_body
 from servers.listening_sockets import require_free
@@ -67,8 +68,7 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
         """Carry out one command; waits until it is done."""
         try:
             require_own_page(request, secret)
-            command = decode(await read_body(request, settings), type=messages.AnyCommand)
-            return json_response(await execute(controller, command))
+            return json_response(await execute(controller, await read_body(request, settings)))
         except ChatError as refusal:
             return error_response(refusal)
         except (*Undecodable, ChildFailed, OSError) as error:
@@ -95,28 +95,6 @@ def create_app(controller: DemoController, web: Path, settings: Settings) -> Sta
     return app
 
 
-async def execute(controller: DemoController, command: messages.AnyCommand) -> messages.AnyResponse:
-    """Carry out a command, and return its response. Raises ChatError, ChildFailed, OSError."""
-    match command:
-        case messages.OpenWindow(window):
-            return await controller.open_window(window)
-        case messages.ConnectLane(window, lane):
-            return await controller.connect_lane(window, lane)
-        case messages.SetNetwork(window, delay_ms, is_cut):
-            controller.set_network(window, delay_ms, is_cut)
-        case messages.Restart(lane):
-            await controller.restart(lane)
-        case messages.SetCrowd(people):
-            await controller.set_crowd(people)
-        case messages.EnableLane(lane, on):
-            await controller.enable_lane(lane, on)
-        case messages.SetHost(profile):
-            await controller.set_host(profile)
-        case messages.ResetCounts(window):
-            await controller.reset_counts(window)
-    return messages.Done()
-
-
 def require_own_page(request: Request, secret: str) -> None:
     """Raise Forbidden unless the request comes from our own page: by its exact origin, in JSON, with the secret."""
     host = request.headers.get("host", "")
@@ -129,7 +107,7 @@ def require_own_page(request: Request, secret: str) -> None:
         raise Forbidden("X-Secret: expected the one of the page; load it again")
 
 
-async def events(snapshots: AsyncIterator[messages.Snapshot]) -> AsyncIterator[ServerSentEvent]:
+async def events(snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[ServerSentEvent]:
     """Yield each snapshot as an event; an event `gone` says that the window has been closed."""
     try:
         async for snapshot in snapshots:

@@ -11,6 +11,9 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
+
+from msgspec import Meta
 
 from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
@@ -26,6 +29,8 @@ log = logging.getLogger(__name__)
 SNAPSHOT_S = 0.4
 KEPT_S = 8.0  # how long a window without a page keeps its connections: a page that is reloaded finds them again
 NAMES = ("Ada", "Bob", "Cyd", "Dee")
+DELAY_MS_MAX = 2000
+PEOPLE_MAX = 5
 LIMIT_MAX_S = 20.0
 """Today's hosts end a call after five minutes, which is too long to wait in a presentation: here it is shortened."""
 HOSTS = {
@@ -36,7 +41,10 @@ HOSTS = {
 
 
 class DemoController:
-    """The lanes, at most one window on them for each of NAMES, and a snapshot of all counters every SNAPSHOT_S."""
+    """The lanes, at most one window on them for each of NAMES, and a snapshot of all counters every SNAPSHOT_S.
+
+    `servers.demo.commands` makes messages of the methods that a page may call. window: its key. lane: a slug.
+    """
 
     def __init__(self, folder: Path, web: Path, remedies: Mapping[str, str]) -> None:
         """Prepare a lane for each transport. folder: for their logs. web: the files of the browser's client.
@@ -82,64 +90,65 @@ class DemoController:
         """Start every lane that is on, all at once, for pages of this origin; `open_window` waits, and tries again."""
         for lane in self._lanes.values():
             lane.page = page
-        self._starting.append(asyncio.create_task(self._start()))
+        self._starting = [asyncio.create_task(lane.start()) for lane in self._lanes_on()]
 
-    async def open_window(self, key: str) -> OpenedWindow:
+    async def open_window(self, window: str) -> OpenedWindow:
         """Open a window, or return to one that was left a moment ago, without delay or cut. Raises ChatError."""
         await asyncio.gather(*map(self._started, self._lanes_on()))
-        if key not in self._windows:
-            used = {window.name for window in self._windows.values()}
+        if window not in self._windows:
+            used = {other.name for other in self._windows.values()}
             free = [name for name in self._names if name not in used]
             if not free:
                 raise TooMany(f"windows: {len(NAMES)} are open; close one first")
             name = free[0]
             self._names.remove(name)
             self._names.append(name)
-            key = secrets.token_hex(8)
-            self._windows[key] = Window(name)
-        window = self._windows[key]
-        window.renew()
-        window.set_network(delay_s=0.0, is_cut=False)
-        lanes = [await _connected(window, lane) for lane in self._lanes_on()]
-        additions = {slug: lane.label for slug, lane in self._lanes.items() if lane.transport.is_addition}
-        measured = request_bytes(LINK_RUN)
-        return OpenedWindow(key, window.name, lanes, self._absent, additions, measured)
+            window = secrets.token_hex(8)
+            self._windows[window] = Window(name)
+        opened = self._windows[window]
+        opened.renew()
+        opened.set_network(delay_s=0.0, is_cut=False)
+        lanes = [await _connected(opened, each) for each in self._lanes_on()]
+        additions = {slug: each.label for slug, each in self._lanes.items() if each.transport.is_addition}
+        return OpenedWindow(window, opened.name, lanes, self._absent, additions, request_bytes(LINK_RUN))
 
-    async def enable_lane(self, slug: str, on: bool) -> None:
-        """Switch an added lane on or off. Raises NotFound, BadRequest."""
-        lane = self._lane(slug)
-        if not lane.transport.is_addition:
-            raise BadRequest(f"lane: {slug} is always on; only what was added can be switched")
+    async def enable_lane(self, lane: str, on: bool) -> None:
+        """Switch an added lane on or off, for every window. Raises NotFound, BadRequest."""
+        switched = self._lane(lane)
+        if not switched.transport.is_addition:
+            raise BadRequest(f"lane: {lane} is always on; only what was added can be switched")
         async with self._changing:
             if on:
-                await self._started(lane)
-                await lane.start_crowd(self._people)
-                self._on.add(slug)
+                await self._started(switched)
+                await switched.start_crowd(self._people)
+                self._on.add(lane)
             else:
-                self._on.discard(slug)
-                await lane.stop()
+                self._on.discard(lane)
+                await switched.stop()
 
-    async def connect_lane(self, key: str, slug: str) -> LaneAddresses:
-        """Return where a window reaches a lane. Raises NotFound, BadRequest."""
-        lane = self._lane_on(slug)
-        return await _connected(self._window(key), lane)
+    async def connect_lane(self, window: str, lane: str) -> LaneAddresses:
+        """Return where a window reaches a lane that is on. Raises NotFound, BadRequest."""
+        connected = self._lane_on(lane)
+        return await _connected(self._window(window), connected)
 
-    def set_network(self, key: str, delay_ms: float, is_cut: bool) -> None:
-        """Set a window's distance, each way, or cut it off. Raises NotFound."""
-        self._window(key).set_network(delay_ms / 1000, is_cut)
+    async def set_network(
+        self, window: str, delay_ms: Annotated[float, Meta(ge=0, le=DELAY_MS_MAX)], is_cut: bool
+    ) -> None:
+        """Delay everything between a window and the servers, each way, or cut the window off. Raises NotFound."""
+        self._window(window).set_network(delay_ms / 1000, is_cut)
 
-    async def restart(self, slug: str) -> None:
-        """Kill a lane's server and start it again. Raises NotFound, BadRequest, ChildFailed."""
-        await self._lane_on(slug).restart()
+    async def restart(self, lane: str) -> None:
+        """Kill a lane's server, and start it again on the same log. Raises NotFound, BadRequest, ChildFailed."""
+        await self._lane_on(lane).restart()
 
-    async def set_crowd(self, people: int) -> None:
+    async def set_crowd(self, people: Annotated[int, Meta(ge=0, le=PEOPLE_MAX)]) -> None:
         """Have so many scripted users in every lane; with 0, they leave."""
         async with self._changing:
             await asyncio.gather(*(lane.start_crowd(people) for lane in self._lanes_on()))
             self._people = people
 
     async def set_host(self, profile: str) -> None:
-        """Move every lane to a serverless host, or back. Raises NotFound, BadRequest, ChildFailed.
+        """Move every lane to a serverless host, or with "" back. Raises NotFound, BadRequest, ChildFailed.
 
         A function keeps nothing and shares nothing, so with the first move each lane gets an empty log in Redis.
         """
@@ -158,11 +167,11 @@ class DemoController:
                 if outcome:
                     raise outcome
 
-    async def reset_counts(self, key: str) -> None:
-        """Let a window's counters begin at zero. Raises NotFound."""
-        window = self._window(key)
+    async def reset_counts(self, window: str) -> None:
+        """Let a window's counters begin at zero; a host's bill and a push service's plan go on. Raises NotFound."""
+        counting = self._window(window)
         await asyncio.gather(*(lane.read() for lane in self._lanes_on()))
-        window.reset_counts(self._lanes.values())
+        counting.reset_counts(self._lanes.values())
 
     async def snapshots(self, key: str) -> AsyncIterator[Snapshot]:
         """Yield what a window sees, again and again; it stays open meanwhile. Raises NotFound."""
@@ -201,9 +210,6 @@ class DemoController:
             log.warning("%s", error)
             raise BadRequest("Redis did not start; the demo's terminal says why") from None
         return {slug: engine.fresh_url() for slug in self._lanes}
-
-    async def _start(self) -> None:
-        await asyncio.gather(*(lane.start() for lane in self._lanes_on()), return_exceptions=True)
 
     async def _read_counts(self) -> None:
         """Read the counters, and close the windows that were left, until cancelled."""

@@ -56,35 +56,10 @@ def counted(api: Mapping[str, Any], service: Mapping[str, Any] | None) -> Counts
     )
 
 
-class Plan(Struct, frozen=True):
-    """What the plan of a push service of our own allows, and how many connections it has now."""
-
-    messages_a_day: int
-    connections: int
-    connections_open: int
-
-
-def planned(service: Mapping[str, Any]) -> Plan:
-    """Return the plan that a push service's counters state."""
-    plan = service["plan"]
-    return Plan(plan["messages_a_day"], plan["connections"], service["connections_open"])
-
-
-class Bill(Struct, frozen=True):
-    """What a serverless host has metered since it began. function_s: seconds billed. cuts: calls ended at the limit."""
-
-    function_s: float
-    cold_starts: int
-    cuts: int
-
-
-def billed(meter: Mapping[str, Any]) -> Bill:
-    """Return the bill of a host's meter."""
-    return Bill(
-        function_s=round(meter["instance_busy_s"], 1),
-        cold_starts=meter["cold_starts"],
-        cuts=meter["timeouts"] + meter["cut_streams"] + meter["cut_sockets"],
-    )
+def billed(meter: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a serverless host has metered since it began: seconds billed, and how many calls it has cut."""
+    cuts = meter["timeouts"] + meter["cut_streams"] + meter["cut_sockets"]
+    return {"function_s": round(meter["instance_busy_s"], 1), "cold_starts": meter["cold_starts"], "cuts": cuts}
 
 
 def request_bytes(run: Path) -> dict[str, float]:

@@ -7,10 +7,11 @@ that a serverless host changes everything but the code: the same server runs the
 import asyncio
 import os
 import shlex
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from servers.demo.counts import Bill, Counts, Plan, billed, counted, planned
+from servers.demo.counts import Counts, billed, counted
 from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, python_module, started
 from servers.deploy.serverless.profiles import Profile
 from servers.stats import read_stats
@@ -48,8 +49,8 @@ class Lane:
         self._earlier = Counts()  # of the servers before this one
         self._lock = asyncio.Lock()
         self.counts = Counts()
-        self.bill: Bill | None = None
-        self.plan: Plan | None = None
+        self.bill: Mapping[str, float] | None = None
+        self.plan: Mapping[str, int] | None = None
 
     @property
     def is_up(self) -> bool:
@@ -114,17 +115,18 @@ class Lane:
     async def read(self) -> None:
         """Read the counters, if the server responds."""
         server = self._server
-        service = self.push_service
+        push_service = self.push_service
         if server is None:
             return
         with suppress(OSError):
-            api_counts = await asyncio.to_thread(read_stats, server.address)
-            service_counts = await asyncio.to_thread(read_stats, service) if service else None
+            api = await asyncio.to_thread(read_stats, server.address)
+            service = await asyncio.to_thread(read_stats, push_service) if push_service else None
+            plan = service and service["plan"] | {"connections_open": service["connections_open"]}
             bill = billed(await asyncio.to_thread(read_stats, server.address, "/host/stats")) if self._host else None
             if server is self._server:  # otherwise it was replaced meanwhile, and `_earlier` has its counts
-                self.counts = counted(api_counts, service_counts) + self._earlier
+                self.counts = counted(api, service) + self._earlier
                 self.bill = bill
-                self.plan = planned(service_counts) if service_counts else None
+                self.plan = plan
 
     async def start_crowd(self, people: int) -> None:
         """Have `people` scripted users join the room and talk, in place of the present ones."""

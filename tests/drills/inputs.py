@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pusher.http import Request as SignedRequest
 
 from servers.core import wire
-from servers.demo import messages
+from servers.demo.commands import QUICK, SLOW
+from servers.demo.controller import DELAY_MS_MAX
 from servers.transports import TRANSPORTS
 from tests.support.pusher_harness import CREDENTIALS
 
@@ -58,7 +59,7 @@ VALID: dict[str, Inputs] = {
     "token": st.just("@token@"),
     "after": st.just(""),
     "window": st.just("@window@"),
-    "delay_ms": st.floats(0, messages.DELAY_MS_MAX),
+    "delay_ms": st.floats(0, DELAY_MS_MAX),
     "is_cut": st.booleans(),
     "lane": st.sampled_from([row.slug for row in TRANSPORTS if not row.is_addition]),
 }
@@ -177,8 +178,6 @@ PUSHER_API: list[Inputs] = [
 
 PAGES = ("/", "/index.html", "/chat.html", "/counters?window=@window@", "/favicon.ico")
 CONTROL = (("Content-Type", "application/json"), ("Origin", "@origin@"), ("X-Secret", "@secret@"))
-QUICK = (messages.OpenWindow, messages.SetNetwork, messages.ConnectLane, messages.ResetCounts)
-SLOW = (messages.Restart, messages.SetCrowd, messages.EnableLane, messages.SetHost)  # which start processes
 DEMO: list[Inputs] = [
     *[st.builds(Request, st.just("POST"), st.just("/control"), mixed(QUICK), st.just(CONTROL))] * 6,
     *[st.sampled_from(PAGES).map(lambda target: Request("GET", target))] * 4,

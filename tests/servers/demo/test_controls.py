@@ -25,7 +25,7 @@ def page() -> Iterator[httpx.Client]:
 
 
 def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client) -> None:
-    opened = page.post("/control", json={"type": "open_window"}).json()
+    opened = page.post("/control", json={"type": "open_window", "window": ""}).json()
     lanes = {lane["slug"]: lane for lane in opened["lanes"]}
     assert list(lanes) == [row.slug for row in TRANSPORTS if not row.is_addition]
     addresses = [lane["address"] for lane in lanes.values()] + [lanes["pusher_adapter"]["push_service"]]
@@ -38,7 +38,7 @@ def test_a_window_gets_its_lanes_each_at_an_origin_of_its_own(page: httpx.Client
 
 
 def test_a_window_gets_the_bytes_of_a_poll_over_each_link_as_the_notebook_computes_them(page: httpx.Client) -> None:
-    opened = page.post("/control", json={"type": "open_window"}).json()
+    opened = page.post("/control", json={"type": "open_window", "window": ""}).json()
     size_of_a_poll = link.SENTENCES[0].figure
     bytes_by_link = {run.cells["link"].iloc[0]: size_of_a_poll(run) for run in link.points_of("link").values()}
     assert opened["request_bytes"] == pytest.approx(bytes_by_link, rel=0.05)
@@ -84,7 +84,7 @@ def test_an_invalid_command_is_refused(page: httpx.Client, body: dict[str, objec
 
 
 def test_every_page_has_a_security_policy_that_allows_nothing_inline(page: httpx.Client) -> None:
-    lane = page.post("/control", json={"type": "open_window"}).json()["lanes"][0]
+    lane = page.post("/control", json={"type": "open_window", "window": ""}).json()["lanes"][0]
     chat = httpx.get(f"{lane['address']}/web/chat.html", trust_env=False)
     for response, framed_by in ((page.get("/"), "'self'"), (chat, f"'self' {str(page.base_url).rstrip('/')}")):
         policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
@@ -95,7 +95,7 @@ def test_every_page_has_a_security_policy_that_allows_nothing_inline(page: httpx
 
 
 def test_counters_come_as_a_stream_and_an_unknown_window_gets_the_event_gone(page: httpx.Client) -> None:
-    window = page.post("/control", json={"type": "open_window"}).json()["window"]
+    window = page.post("/control", json={"type": "open_window", "window": ""}).json()["window"]
     with page.stream("GET", f"/counters?window={window}") as stream:
         snapshot = next(line for line in stream.iter_lines() if line.startswith("data: "))
         assert '"raw_websocket":{"is_on":true,"is_up":true,"counts":{"requests":' in snapshot
