@@ -37,14 +37,12 @@ class BenchConnection:
 
     def send(self, data: bytes) -> None:
         """Write everything; waits up to SEND_S if the server does not read. Raises Void if it takes no more."""
-        sent = 0
+        self.socket.settimeout(SEND_S)
         try:
-            while sent < len(data):
-                if not writable(self.socket, SEND_S):
-                    raise Void(f"connection {self.number}: the server read nothing for {SEND_S:g} s")
-                sent += self.socket.send(data[sent:])
-        except ConnectionError as error:
-            raise Void(f"connection {self.number}: closed by the server ({error})") from error
+            self.socket.sendall(data)
+        except OSError as error:
+            raise Void(f"connection {self.number}: the server took no request ({error})") from error
+        self.socket.setblocking(False)
 
     def receive(self) -> list[Message]:
         """Return the messages that have arrived; raises ConnectionError at the connection's end."""
@@ -109,10 +107,3 @@ class Crowd:
             except ConnectionError:
                 self._selector.unregister(connection.socket)
                 self.closed += 1
-
-
-def writable(connection: socket.socket, timeout_s: float) -> bool:
-    """Wait until the socket takes bytes; return False if it does not in time."""
-    with selectors.DefaultSelector() as selector:  # select.select() fails for file numbers beyond 1,023
-        selector.register(connection, selectors.EVENT_WRITE)
-        return bool(selector.select(timeout_s))

@@ -13,7 +13,7 @@ from pathlib import Path
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.fan_out import ours
 from loadtests.experiments.bench.findings import BenchFinding, Growth
-from loadtests.experiments.bench.many_connections import crowd_cost
+from loadtests.experiments.bench.idle_memory import kib_per_connection
 from loadtests.experiments.bench.measured_server import chat_server
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.harness.baselines import ANY_ACCOUNT, TEXT
@@ -38,7 +38,7 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
     joins = by_log(sizes.growth_events, "room".format, join, sizes.growth_calls)
     sends = by_log(sizes.growth_rooms, "room-{}".format, send, sizes.growth_calls)
     return [
-        *(CONNECTIONS.finding(count, crowd_cost(transport, count).kib_each) for count in sizes.growth_connections),
+        *(CONNECTIONS.finding(count, kib_per_connection(transport, count)) for count in sizes.growth_connections),
         *(MEMBERS.finding(count, delivery_us(count)) for count in sizes.growth_members),
         *(EVENTS.finding(count, us) for count, us in joins),
         *(ROOMS.finding(count, us) for count, us in sends),

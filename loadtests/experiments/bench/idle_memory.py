@@ -4,15 +4,18 @@ Teaches what each transport keeps while nobody speaks, the push service's socket
 each with one connection; their membership is part of the cost.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.crowd import BenchConnection, Crowd
 from loadtests.experiments.bench.findings import BenchFinding
 from loadtests.experiments.bench.measured_server import MeasuredServer, chat_server
-from loadtests.experiments.bench.readers import TEXT, client_frame
+from loadtests.experiments.bench.pairs import Void
+from loadtests.experiments.bench.readers import TEXT, ValueReader, client_frame
 from loadtests.experiments.bench.sizes import BenchSizes
 from loadtests.users.http_session import HttpUserSession
 from servers.core.wire import Account, decode, encode
@@ -21,6 +24,8 @@ from servers.transports import TRANSPORTS, Commands, Reads, Transport
 ROOM_SIZE = 50
 SETTLE_S = 1.0  # so that the server has processed the last requests before its memory is read
 KIBIBYTE = 1024
+OTHER_FILES = 200  # of this process and of the server, beside these sockets
+HOLD_S = "300"  # so that every poll is still held when the last client has come
 
 Accounts = Sequence[Account]
 Connections = list[BenchConnection]
@@ -94,15 +99,51 @@ def enter_rooms(
     return opened
 
 
-def kib_per_connection(transport: Transport, connections: int) -> float:
-    """Return by how much the server has grown, per connection, once all are silent."""
-    with chat_server(transport.slug) as server, calls.api_client(server.address) as client:
+class IdleCrowd(NamedTuple):
+    """Open, silent connections of a server. opened_per_cpu_s: how many it opened in a second of its CPU time."""
+
+    server: MeasuredServer
+    accounts: Accounts
+    crowd: Crowd
+    kib_each: float
+    opened_per_cpu_s: float
+
+
+@contextmanager
+def idle_crowd(
+    transport: Transport, connections: int, per_user: int = calls.CONNECTIONS_PER_USER
+) -> Iterator[IdleCrowd]:
+    """Run a server until the block ends, and have users enter rooms."""
+    require_files(connections + connections // ROOM_SIZE)
+    with chat_server(transport.slug, "--hold", HOLD_S) as server, calls.api_client(server.address) as client:
         before_bytes = server.resident_bytes()
-        accounts = calls.log_in(client, connections, per_user=1)
-        with closing(Crowd(enter_rooms(transport, server, client, accounts))) as crowd:
+        accounts = calls.log_in(client, connections, per_user)
+        before_s = server.cpu_s()
+        opened = enter_rooms(transport, server, client, accounts)
+        opened_per_cpu_s = connections / server.cpu_since_s(before_s)
+        if transport.commands is not Commands.FRAMES:  # then an open response is for receiving only
+            for connection in opened:
+                connection.reader = ValueReader(calls.MARK)
+        with closing(Crowd(opened)) as crowd:
             crowd.run_for(SETTLE_S, lambda *_: None)
-            grown_bytes = server.resident_bytes() - before_bytes
-    return grown_bytes / connections / KIBIBYTE
+            kib_each = (server.resident_bytes() - before_bytes) / connections / KIBIBYTE
+            yield IdleCrowd(server, accounts, crowd, kib_each, opened_per_cpu_s)
+
+
+def require_files(connections: int) -> None:
+    """Raise Void, with the remedy, unless this process and the server may each hold so many sockets."""
+    needed = connections + OTHER_FILES
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed < needed:
+        raise Void(
+            f"needs {needed:,} open files, and {allowed:,} are allowed: raise it with `ulimit -Hn {needed}` as root"
+        )
+
+
+def kib_per_connection(transport: Transport, connections: int, per_user: int = calls.CONNECTIONS_PER_USER) -> float:
+    """Return by how much the server has grown, per connection, once all are silent."""
+    with idle_crowd(transport, connections, per_user) as idle:
+        return idle.kib_each
 
 
 def measure(sizes: BenchSizes) -> list[BenchFinding]:
@@ -111,7 +152,7 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
         BenchFinding(
             f"idle connection, {row.label}",
             "KiB",
-            [kib_per_connection(row, sizes.idle_connections) for _ in range(sizes.pairs)],
+            [kib_per_connection(row, sizes.idle_connections, per_user=1) for _ in range(sizes.pairs)],
             note=f"growth of the server{' and the push service' if row.needs_push_service else ''} per connection",
         )
         for row in TRANSPORTS
