@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 
-from servers.shortest.processes import DEADLINE_S, Process, line_of, node, python, running, write_line
+from servers.deploy.child_process import ChildProcess, python_module, started
+from servers.shortest.processes import DEADLINE_S, line_of, node, running
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else pygount, which can read from git, needs git to start
 from pygount import SourceAnalysis
@@ -73,7 +74,7 @@ def in_node(pairs: Sequence[tuple[str, str]]) -> Counts:
 
 
 def result_of(server: str, client: str) -> dict[str, str]:
-    """Run a server and a client in node; return what the client received or threw. Raises RuntimeError."""
+    """Run a server and a client in node; return what the client received or threw. Raises ChildFailed."""
     with running(node(server)) as listening:
         command = node("run_websocket_client.mjs", f"./{client}", line_of(listening))
         with running(command) as process:
@@ -82,7 +83,7 @@ def result_of(server: str, client: str) -> dict[str, str]:
 
 
 def pusher_result() -> dict[str, str]:
-    """Publish once a client of pusher-js is subscribed; return what the client received. Raises RuntimeError."""
+    """Publish once a client of pusher-js is subscribed; return what the client received. Raises ChildFailed."""
     with ExitStack() as stack:
         env, _ = _push_service(stack)
         listening = stack.enter_context(running(node("run_pusher_client.mjs"), env))
@@ -98,12 +99,12 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
     module = f"servers.shortest.{chat}"
     with ExitStack() as stack:
         env, servers = _push_service(stack) if push_service else ({}, [])
-        server = stack.enter_context(running(python(module, "serve", "0"), env))
+        server = stack.enter_context(running(python_module(module, "serve", "0"), env))
         servers.append(server)
-        person = stack.enter_context(running(python(module, "talk", line_of(server)), env))
+        person = stack.enter_context(running(python_module(module, "talk", line_of(server)), env))
         line_of(person)
         while_listening = len(_sockets(person, psutil.CONN_ESTABLISHED))
-        write_line(person, "Hello!")
+        person.write_line("Hello!")
         line_of(person)
         ends = [socket for process in servers for socket in _sockets(process, psutil.CONN_ESTABLISHED)]
         local_ends = {local for local, _ in ends}
@@ -115,21 +116,20 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
             "sender_connections": len(_sockets(person, psutil.CONN_ESTABLISHED)),
             "server_connections": len(between_servers) // 2,
         }
-        assert person.stdin is not None
-        person.stdin.close()
+        person.close_input()
         person.wait(DEADLINE_S)
         return counts
 
 
-def _push_service(stack: ExitStack) -> tuple[Mapping[str, str], list[Process]]:
+def _push_service(stack: ExitStack) -> tuple[Mapping[str, str], list[ChildProcess]]:
     """Start the local push service; return the settings of its clients, and its process."""
     env = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
-    service = stack.enter_context(running(python("servers.pusher_service", "--port", "0", "--attached"), env))
-    host, _, port = json.loads(line_of(service))["address"].removeprefix("http://").partition(":")
+    service = stack.enter_context(started(["servers.pusher_service", "--port", "0"], env))
+    host, _, port = service.address.removeprefix("http://").partition(":")
     return {**env, "PUSHER_HOST": host, "PUSHER_PORT": port}, [service]
 
 
-def _sockets(process: Process, status: str) -> list[tuple[Any, Any]]:
+def _sockets(process: ChildProcess, status: str) -> list[tuple[Any, Any]]:
     """Return the local and the remote address of every TCP socket in that state."""
     connections = psutil.Process(process.pid).net_connections("tcp")
     return [(connection.laddr, connection.raddr) for connection in connections if connection.status == status]

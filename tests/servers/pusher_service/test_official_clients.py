@@ -59,8 +59,8 @@ def test_the_readmes_code_publishes_with_each_official_library(address: str) -> 
 @pytest.mark.parametrize(("package", "needle"), [("pusher-js", "new Pusher(PUSHER_KEY"), ("laravel-echo", "new Echo")])
 def test_the_readmes_code_subscribes_a_browser(package: str, needle: str, address: str, api: pusher.Pusher) -> None:
     browser = script(package, readme_block("js", needle), address.rpartition(":")[2])
-    with running(browser, cwd=NPM[package]) as client:
+    with running(["env", "-C", str(NPM[package]), *browser]) as client:
         assert line_of(client) == "subscribed"
         api.trigger("news", "hello", "to a browser")
         assert line_of(client) == "to a browser"
-        assert client.wait(DEADLINE_S) == 0
+        assert client.process.wait(DEADLINE_S) == 0

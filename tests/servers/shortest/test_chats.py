@@ -4,20 +4,20 @@ The results of each pair of server and client in node are in the committed compa
 """
 
 import json
-import select
-import signal
-import sys
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosed
 
 from loadtests.harness.browser import chromium
+from servers.deploy.child_process import ChildProcess, python_module
 from servers.shortest.compare import CLIENT_AS_WRITTEN, CLIENT_CORRECTED, SERVER_AS_WRITTEN, SERVER_CORRECTED
-from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, Process, line_of, node, python, running, write_line
+from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, line_of, node, running
 from tests.support.guest import silent_socket
 from tests.support.pusher_harness import Json
 from tests.support.pusher_process import push_service, service_settings
@@ -30,80 +30,60 @@ CHATS = ("raw_websocket_chat", "pusher_chat")
 class Chat:
     """A chat's server, and the people who join."""
 
-    def __init__(self, name: str, stack: ExitStack) -> None:
+    def __init__(self, name: str, stack: ExitStack, log: Path) -> None:
         self._module = f"servers.shortest.{name}"
         self._stack = stack
         self._env = service_settings(stack.enter_context(push_service()).address) if name == "pusher_chat" else {}
-        self.server = self._start("serve", "0")
+        self.server = self._start("serve", "0", log=log)
         self.url = line_of(self.server)
 
-    def person(self) -> Process:
+    def person(self) -> ChildProcess:
         """Let somebody join, and wait until they are subscribed."""
         process = self._start("talk", self.url)
         assert line_of(process) == "listening"
         return process
 
-    def _start(self, *arguments: str) -> Process:
+    def _start(self, *arguments: str, log: Path | None = None) -> ChildProcess:
         env = {**self._env, "http_proxy": "http://127.0.0.1:1"}  # a proxy must not be used for this machine
-        return self._stack.enter_context(running(python(self._module, *arguments), env))
+        return self._stack.enter_context(running(python_module(self._module, *arguments), env, log))
 
 
 @pytest.fixture(params=CHATS)
-def chat(request: pytest.FixtureRequest) -> Iterator[Chat]:
+def chat(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chat]:
     with ExitStack() as stack:
-        yield Chat(request.param, stack)
+        yield Chat(request.param, stack, tmp_path / "server.log")
 
 
 def test_all_receive_what_anybody_sends_and_one_who_leaves_ends_only_their_own_chat(chat: Chat) -> None:
     ann, ben = chat.person(), chat.person()
     for sender, text in ((ann, "Grüße, Ben"), (ben, "Hello, Ann")):
-        write_line(sender, text)
+        sender.write_line(text)
         assert [line_of(person) for person in (ann, ben)] == [text, text]
-    ann.communicate(timeout=DEADLINE_S)  # closes her standard input
-    assert ann.returncode == 0
-    write_line(ben, "anybody?")
+    ann.close_input()
+    assert ann.process.wait(DEADLINE_S) == 0
+    ben.write_line("anybody?")
     assert line_of(ben) == "anybody?"
 
 
 @pytest.mark.parametrize(
     ("chat", "send"), [("raw_websocket_chat", send_broken_frame), ("pusher_chat", send_half_a_body)], indirect=["chat"]
 )
-def test_a_broken_request_ends_one_connection_only(chat: Chat, send: Callable[[str], None]) -> None:
+def test_a_broken_request_ends_one_connection_only(chat: Chat, send: Callable[[str], None], tmp_path: Path) -> None:
     ann = chat.person()
     send(chat.url)
-    write_line(ann, "still there")
+    ann.write_line("still there")
     assert line_of(ann) == "still there"
-    chat.server.terminate()
-    _, complaint = chat.server.communicate(timeout=DEADLINE_S)
-    assert b"ClientDisconnect" not in complaint, "an API must expect that a caller hangs up"
+    chat.server.process.terminate()
+    chat.server.wait(DEADLINE_S)
+    complaint = (tmp_path / "server.log").read_text()
+    assert "ClientDisconnect" not in complaint, "an API must expect that a caller hangs up"
 
 
 @pytest.mark.parametrize("name", CHATS)
 def test_a_wrong_command_is_answered_with_the_right_ones(name: str) -> None:
-    with running(python(f"servers.shortest.{name}", "sing")) as process:
-        _, complaint = process.communicate(timeout=DEADLINE_S)
-    assert (process.returncode, complaint) == (1, b"expected: serve PORT, or talk URL\n")
-
-
-@pytest.mark.parametrize(
-    ("script", "got"),
-    [
-        ("print('half', end='', flush=True); sys.stdin.read()", "got b'half'"),
-        ("sys.stderr.write('x' * 2**20); print('late')", "got b''; x"),
-    ],
-    ids=["half a line", "error output that nobody reads"],
-)
-def test_a_process_that_prints_no_whole_line_in_time_is_killed(
-    script: str, got: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("servers.shortest.processes.DEADLINE_S", 0.2)
-    with running([sys.executable, "-c", f"import sys; {script}"]) as process:
-        assert process.stdout
-        assert process.stderr
-        select.select([process.stdout, process.stderr], [], [], DEADLINE_S)  # until it has begun
-        with pytest.raises(RuntimeError, match=got):
-            line_of(process)
-        assert process.wait(DEADLINE_S) == -signal.SIGKILL
+    command = python_module(f"servers.shortest.{name}", "sing")
+    done = subprocess.run(command, check=False, capture_output=True, timeout=DEADLINE_S)
+    assert (done.returncode, done.stderr) == (1, b"expected: serve PORT, or talk URL\n")
 
 
 TALK = """async ([file, url]) => {
@@ -146,22 +126,22 @@ def test_text_relayed_without_its_type_is_binary(page: Page, server: str, kind: 
     assert result_in_chromium(page, server, CLIENT_CORRECTED) == {"received": "Hello!", "type": kind}
 
 
-def test_a_broken_frame_ends_the_relay_as_written_and_every_connection() -> None:
-    with running(node(SERVER_AS_WRITTEN)) as process, silent_socket(url := line_of(process)) as bystander:
+def test_a_broken_frame_ends_the_relay_as_written_and_every_connection(tmp_path: Path) -> None:
+    log = tmp_path / "relay.log"
+    with running(node(SERVER_AS_WRITTEN), log=log) as relay, silent_socket(url := line_of(relay)) as bystander:
         send_broken_frame(url)
         with pytest.raises(ConnectionClosed):
             bystander.recv(DEADLINE_S)
-        _, complaint = process.communicate(timeout=DEADLINE_S)
-        assert process.returncode != 0
-        assert b"Invalid WebSocket frame: MASK must be set" in complaint
+        assert relay.process.wait(DEADLINE_S) != 0
+        assert "Invalid WebSocket frame: MASK must be set" in log.read_text()
 
 
 def test_a_broken_frame_ends_only_its_own_connection_to_the_corrected_relay() -> None:
-    with running(node(SERVER_CORRECTED)) as process, silent_socket(url := line_of(process)) as bystander:
+    with running(node(SERVER_CORRECTED)) as relay, silent_socket(url := line_of(relay)) as bystander:
         send_broken_frame(url)
         bystander.send("Hello!")
         assert bystander.recv(DEADLINE_S) == "Hello!"
-        assert process.poll() is None
+        assert relay.process.poll() is None
 
 
 def test_what_was_published_before_the_subscription_is_never_received() -> None:
@@ -170,7 +150,7 @@ def test_what_was_published_before_the_subscription_is_never_received() -> None:
 
         def publish(text: str) -> None:
             with running(node("pusher_publish.mjs", text), env) as process:
-                assert process.wait(DEADLINE_S) == 0
+                assert process.process.wait(DEADLINE_S) == 0
 
         publish("too early")
         with running(node("run_pusher_client.mjs"), env) as client:
