@@ -5,7 +5,7 @@ each with one connection; their membership is part of the cost.
 """
 
 import resource
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -29,31 +29,21 @@ HOLD_S = "300"  # so that every poll is still held when the last client has come
 
 Accounts = Sequence[Account]
 Connections = list[BenchConnection]
-EnterRoom = Callable[[MeasuredServer, HttpUserSession, str, Accounts], Connections]
-"""Has users join a room; returns their connections, which then stay open and silent."""
 
 
-def poll_once(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
-    """Poll once, and keep the connection for the next time."""
-    head = calls.join(client, accounts, room)
-    connections = calls.connect(server.address, len(accounts))
-    calls.exchange(connections, calls.poll_requests(server.address, accounts, head, room), 200, "poll")
-    return connections
-
-
-def leave_request_open(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
-    """Send a request that stays open: a long poll, or an event stream."""
+def request_events(
+    server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts, *, is_held: bool
+) -> Connections:
+    """Send a request for events, and await its response unless it is held: a long poll, or an event stream."""
     head = calls.join(client, accounts, room)
     connections = calls.connect(server.address, len(accounts))
     requests = calls.poll_requests(server.address, accounts, head, room)
-    for connection, request in zip(connections, requests, strict=True):
-        connection.send(request)
+    if is_held:
+        for connection, request in zip(connections, requests, strict=True):
+            connection.send(request)
+    else:
+        calls.exchange(connections, requests, 200, "poll")
     return connections
-
-
-def open_socket(server: MeasuredServer, _: HttpUserSession, room: str, accounts: Accounts) -> Connections:
-    """Join over a WebSocket."""
-    return calls.open_sockets(server.address, f"/rooms/{room}/socket", len(accounts), calls.join_frames(accounts))
 
 
 def subscribe(server: MeasuredServer, client: HttpUserSession, room: str, accounts: Accounts) -> Connections:
@@ -79,23 +69,21 @@ def subscription(client: HttpUserSession, account: Account, room: str, greeting:
     return client_frame(encode({"event": "pusher:subscribe", "data": {"channel": channel, "auth": signed["auth"]}}))
 
 
-def entering(transport: Transport) -> EnterRoom:
-    """Return how a transport's users enter a room, which follows from how they read and send."""
-    if transport.needs_push_service:
-        return subscribe
-    if transport.commands is Commands.FRAMES:
-        return open_socket
-    return poll_once if transport.reads is Reads.POLL else leave_request_open
-
-
 def enter_rooms(
     transport: Transport, server: MeasuredServer, client: HttpUserSession, accounts: Accounts
 ) -> Connections:
     """Have the accounts enter rooms, ROOM_SIZE accounts each; return their connections in the accounts' order."""
-    enter = entering(transport)
     opened: Connections = []
     for start in range(0, len(accounts), ROOM_SIZE):
-        opened += enter(server, client, f"room-{start}", accounts[start : start + ROOM_SIZE])
+        room, members = f"room-{start}", accounts[start : start + ROOM_SIZE]
+        if transport.needs_push_service:
+            opened += subscribe(server, client, room, members)
+        elif transport.commands is Commands.FRAMES:
+            joins = calls.join_frames(members)
+            opened += calls.open_sockets(server.address, f"/rooms/{room}/socket", len(members), joins)
+        else:
+            is_held = transport.reads is not Reads.POLL
+            opened += request_events(server, client, room, members, is_held=is_held)
     return opened
 
 
