@@ -23,8 +23,7 @@ from clients.errors import ClientError, ConnectionLost, Refused
 from clients.http_session import HttpSession, Options
 from clients.inbox import Inbox
 from clients.room_view import RoomView
-from servers import transports
-from servers.core.wire import Account, Ack, Event, Kind, MarkRead, Member, Page, Send, Snapshot, SocketCommand, Typing
+from servers.core.wire import Account, Ack, Event, Kind, MarkRead, Page, Send, Snapshot, SocketCommand, Typing
 
 GIVE_UP_S = 60.0
 LEAVE_S = 2.0
@@ -38,15 +37,14 @@ Result = TypeVar("Result")
 async def log_in(
     transport: str, base_url: str, room: str, name: str, token: str = "", options: Options | None = None
 ) -> "ChatSession":
-    """Return a session that is logged in as `name` and has not joined. Raises ValueError, Refused, ConnectionLost."""
-    slug = transports.find(transport).slug
+    """Return a session that is logged in as `name` and has not joined. Raises Refused, ConnectionLost."""
     http = HttpSession(base_url, room, options or Options())
     try:
-        account = await http.log_in(slug, name, token)
+        account = await http.log_in(transport, name, token)
     except ClientError:
         await http.close()
         raise
-    return ChatSession(account, http, import_module(f"clients.{slug}").Connection(http))
+    return ChatSession(account, http, import_module(f"clients.{transport}").Connection(http))
 
 
 class ChatSession:
@@ -95,8 +93,8 @@ class ChatSession:
         return await self._post(Send(client_id or secrets.token_hex(8), text))
 
     async def typing(self, active: bool = True) -> None:
-        """Notify the others that the user types, or has stopped."""
-        await self._post(Typing(active))
+        """Notify the others that the user types, or has stopped; once, since a late notice is no longer true."""
+        await self._connection.post(Typing(active))
 
     async def mark_read(self, up_to: int) -> None:
         """Notify the others that the user has read everything up to and including seq `up_to`."""
@@ -105,10 +103,6 @@ class ChatSession:
     async def history(self, before: int, limit: int = 50) -> list[Event]:
         """Return the last `limit` messages below seq `before`, oldest first."""
         return await self._retry(lambda: self._http.history(before, limit), GIVE_UP_S)
-
-    def members(self) -> list[Member]:
-        """Return who is online and offline, as far as this client knows."""
-        return self.view.members()
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield every event after joining, in order, each once; waits, and ends when the session is closed.

@@ -119,7 +119,7 @@ class HttpSession:
         if self.timings.transport != transport:
             raise Refused("wrong_transport", f"the server speaks {self.timings.transport}")
         self.token = token
-        account = await self._request("POST", "/login", wire.Account, wire.LogIn(name))
+        account = await self.request("POST", "/login", wire.Account, wire.LogIn(name))
         self.token = account.token
         return account
 
@@ -144,7 +144,7 @@ class HttpSession:
         timeout = held_s + self.options.response_s
         tag = {"If-None-Match": after.entity_tag} if conditional else {}
         empty = wire.Page.empty(after)
-        return await self._request("GET", self._events_path, wire.Page, None, tag, empty, params=query, timeout=timeout)
+        return await self.request("GET", self._events_path, wire.Page, None, tag, empty, params=query, timeout=timeout)
 
     @asynccontextmanager
     async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
@@ -163,21 +163,18 @@ class HttpSession:
 
     async def history(self, before: int, limit: int) -> list[wire.Event]:
         query = {"before": before, "limit": limit}
-        return await self._request("GET", f"{self.room_path}/history", list[wire.Event], params=query)
+        return await self.request("GET", f"{self.room_path}/history", list[wire.Event], params=query)
 
     async def get(self, path: str, kind: type[Response]) -> Response:
-        return await self._request("GET", path, kind)
-
-    async def post_form(self, path: str, form: dict[str, str], kind: type[Response]) -> Response:
-        return await self._request("POST", path, kind, data=form)
+        return await self.request("GET", path, kind)
 
     async def close(self) -> None:
         await self._http.aclose()
 
     async def _post(self, route: str, kind: type[Response], body: Struct) -> Response:
-        return await self._request("POST", f"{self.room_path}/{route}", kind, body)
+        return await self.request("POST", f"{self.room_path}/{route}", kind, body)
 
-    async def _request(
+    async def request(
         self,
         method: str,
         path: str,
@@ -187,6 +184,7 @@ class HttpSession:
         unchanged: Response | None = None,
         **options: Any,
     ) -> Response:
+        """Send a request, and return its decoded response. unchanged: what the response 304 stands for."""
         headers = {**self._authorization(), **more_headers}
         if body is not None:
             options["content"] = wire.encode(body)

@@ -154,7 +154,7 @@ class PusherSubscription:
         try:
             channel = address.channel_prefix + self._http.room
             form = {"socket_id": socket.socket_id, "channel_name": channel, "connection": self._http.connection}
-            signed = await self._http.post_form("/pusher/auth", form, SignedSubscription)
+            signed = await self._http.request("POST", "/pusher/auth", SignedSubscription, data=form)
             await socket.subscribe(channel, signed.auth, signed.channel_data)
             await socket.sign_in(signed.user)
         except BaseException:

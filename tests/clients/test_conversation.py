@@ -85,6 +85,13 @@ async def test_a_send_is_given_up_in_the_end(session: ChatSession, connection: M
         await session.send("hello")
 
 
+async def test_a_typing_notice_that_fails_is_not_repeated(session: ChatSession, connection: Mock) -> None:
+    connection.post.side_effect = BROKEN
+    with pytest.raises(ConnectionLost):
+        await session.typing()
+    assert connection.post.await_count == 1
+
+
 async def test_a_message_that_a_new_log_still_has_is_delivered_once(session: ChatSession, connection: Mock) -> None:
     kept, new = (replace(page(seq - 1, seq).events[0], client_id=str(seq)) for seq in (1, 2))
     connection.open.side_effect = [Snapshot("e2", 2, 30.0, (), {}, (kept, new))]

@@ -18,10 +18,10 @@ async def test_a_user_who_leaves_is_offline_at_once_for_members_and_newcomers(ha
             await events(ada, 1, Kind.PRESENCE)
         (gone,) = await events(ada, 1, Kind.PRESENCE)
         async with harness.joined("Cyd") as (cyd,):
-            shown = {member.name: member.online for member in cyd.members()}
+            shown = {member.name: member.online for member in cyd.view.members()}
     assert shown == {ada.account.name: True, bob.account.name: False, cyd.account.name: True}
     assert (gone.body, gone.sender) == ("offline", bob.account.user)
-    (member,) = [member for member in ada.members() if member.user == bob.account.user]
+    (member,) = [member for member in ada.view.members() if member.user == bob.account.user]
     assert (member.online, member.last_seen_ms) == (False, gone.at_ms)
 
 

@@ -85,4 +85,4 @@ async def until(client: ChatSession, holds: Callable[[], bool]) -> None:
 
 def online(client: ChatSession) -> set[str]:
     """Return the names of those whom this client believes online."""
-    return {member.name for member in client.members() if member.online}
+    return {member.name for member in client.view.members() if member.online}
