@@ -173,10 +173,7 @@ class ChatSession:
         def pause_s(error: Exception) -> float | bool:
             return max(backoff.next_s(), error.retry_after_s) if is_temporary(error) else False
 
-        async for retry in stamina.retry_context(on=pause_s, attempts=None, timeout=give_up_s):
-            with retry:
-                return await attempt()
-        raise AssertionError("a retry context ends by returning or by raising")
+        return await stamina.AsyncRetryingCaller(attempts=None, timeout=give_up_s)(pause_s, attempt)
 
     def _new_backoff(self) -> Backoff:
         return Backoff(self._http.options.backoff_s, self._http.options.backoff_max_s)
