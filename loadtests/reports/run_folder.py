@@ -51,15 +51,12 @@ class RunFolder:
         self.path = path
         self._cells: dict[Key, dict[str, Any]] = {}
         self._rows: dict[str, dict[Key, bytes]] = {KINDS_FILE: {}, DELIVERIES_FILE: {}}
-        if (path / MANIFEST).exists():
+        if (path / CELLS_FILE).exists():
             self._manifest = self._resumed(manifest)
         else:
             path.mkdir(parents=True, exist_ok=True)
             results: dict[str, Any] = {"settings": {}, "overloaded": [], "verdicts": {}}
             self._manifest = {"run": path.name, "partial": True, **manifest, **results}
-        self._write_rows()
-        self._write_manifest()
-        self._write_cells()
 
     @property
     def done(self) -> dict[Key, str]:
@@ -84,15 +81,14 @@ class RunFolder:
             drawn = Random(f"{key}").sample(range(len(deliveries)), samples_max)
             deliveries = [deliveries[index] for index in sorted(drawn)]
         if self._cells.pop(key, None):
-            self._write_cells()  # without it, until its other rows have been replaced
+            self._write()  # without it, until its other rows have been replaced
         self._note_rows(DELIVERIES_FILE, key, deliveries)
         self._note_rows(KINDS_FILE, key, cell.kinds)
-        self._write_rows()
         self._manifest["settings"][cell.transport.slug] = dict(cell.settings)
         self._note_verdict(cell.planned, cell.verdict)
         figures = {**cell.figures, "samples": len(deliveries), "attempts": attempts}
         self._cells[key] = {name: figures[name] for name in HEADS[CELLS_FILE]}
-        self._write_cells()
+        self._write()
 
     def add_failure(self, planned: Planned, failure: Exception) -> None:
         """Note that a measurement failed. An earlier measurement of the same cell counts instead.
@@ -106,6 +102,7 @@ class RunFolder:
         if expected:
             self._manifest["overloaded"].append(planned.key)
         self._note_verdict(planned, Verdict(Status.VOID, f"not measured: {failure}", adds_up=expected))
+        self._write()
 
     def slow_cells(self) -> dict[Key, str]:
         """Return the cells that are suspect because the machine was slow, each with the reason."""
@@ -121,23 +118,19 @@ class RunFolder:
                 found[key] = verdict = Verdict(Status.SUSPECT, slow[key])
                 self._note_verdict(planned, verdict)
                 self._cells[key] |= {"verdict": verdict.status, "reason": verdict.reason}
-        self._write_cells()
+        self._write()
         return found
 
     def complete(self) -> None:
         """Mark the run as complete in the manifest."""
         self._manifest["partial"] = False
-        self._write_manifest()
+        self._write()
 
     def discard_if_empty(self) -> bool:
-        """Remove the folder if no measurement was kept in it; return whether it was removed."""
-        if self.done or self._manifest["verdicts"]:
-            return False
-        for name in (*TABLES, MANIFEST):
-            (self.path / name).unlink()
-        with suppress(OSError):  # it holds files of others
+        """Remove the folder if no measurement was kept in it; return whether none was."""
+        with suppress(OSError):  # it holds files
             self.path.rmdir()
-        return True
+        return not (self.path / CELLS_FILE).exists()
 
     @property
     def partial(self) -> bool:
@@ -167,25 +160,20 @@ class RunFolder:
     def _note_verdict(self, planned: Planned, verdict: Verdict) -> None:
         noted = {"verdict": verdict.status, "reason": verdict.reason, "adds_up": verdict.adds_up}
         self._manifest["verdicts"][planned.label(planned.transport.slug)] = noted
-        self._write_manifest()
 
     def _note_rows(self, name: str, key: Key, rows: Iterable[Row]) -> None:
         """Note a cell's rows of a table, in place of earlier ones."""
         self._rows[name][key] = encoded(self.path / name, rows)
 
-    def _write_rows(self) -> None:
-        """Write the tables with the rows of each cell."""
+    def _write(self) -> None:
+        """Write every file; the cells as the last one."""
         for name, rows in self._rows.items():
             path = self.path / name
             replace_file(path, encoded(path, [HEADS[name]]) + b"".join(rows.values()))
-
-    def _write_cells(self) -> None:
-        path = self.path / CELLS_FILE
-        replace_file(path, encoded(path, [HEADS[CELLS_FILE], *(row.values() for row in self._cells.values())]))
-
-    def _write_manifest(self) -> None:
         text = json.dumps(self._manifest, indent=2, ensure_ascii=False)
         replace_file(self.path / MANIFEST, f"{text}\n".encode())
+        path = self.path / CELLS_FILE
+        replace_file(path, encoded(path, [HEADS[CELLS_FILE], *(row.values() for row in self._cells.values())]))
 
 
 def _key_of(row: Sequence[str]) -> Key:
