@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from servers.deploy.child_process import ChildProcess, python_module, started
-from servers.shortest.processes import DEADLINE_S, line_of, node, running
+from servers.shortest.processes import line_of, node, running
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else pygount, which can read from git, needs git to start
 from pygount import SourceAnalysis
@@ -35,19 +35,21 @@ SERVER_CORRECTED = "websocket_server_corrected.mjs"
 CLIENT_AS_WRITTEN = "websocket_client_as_written.mjs"
 CLIENT_CORRECTED = "websocket_client_corrected.mjs"
 PUBLISHER = "pusher_publish.mjs"
+SUBSCRIBER = "pusher_client.mjs"
 
 Counts = dict[str, Any]
 
 
 def compare() -> dict[str, Counts]:
     """Count every example; run the chats and the pairs of JavaScript. Waits."""
-    as_written = [(SERVER_AS_WRITTEN, CLIENT_AS_WRITTEN), (SERVER_AS_WRITTEN, CLIENT_CORRECTED)]
-    corrected = [(SERVER_CORRECTED, CLIENT_CORRECTED)]
+    as_written = [result_of(SERVER_AS_WRITTEN, client) for client in (CLIENT_AS_WRITTEN, CLIENT_CORRECTED)]
+    corrected = [result_of(SERVER_CORRECTED, CLIENT_CORRECTED)]
     return {
-        "WebSocket in JavaScript, as written": javascript(*as_written[0]) | in_node(as_written),
-        "WebSocket in JavaScript, corrected": javascript(*corrected[0]) | in_node(corrected),
-        "Pusher in JavaScript, without an API": javascript(PUBLISHER, "pusher_client.mjs", loaded=["pusher-js"])
-        | {"in_node": [{"server": PUBLISHER, "client": "pusher_client.mjs", "result": pusher_result()}]},
+        "WebSocket in JavaScript, as written": javascript(SERVER_AS_WRITTEN, CLIENT_AS_WRITTEN)
+        | {"in_node": as_written},
+        "WebSocket in JavaScript, corrected": javascript(SERVER_CORRECTED, CLIENT_CORRECTED) | {"in_node": corrected},
+        "Pusher in JavaScript, without an API": javascript(PUBLISHER, SUBSCRIBER, loaded=["pusher-js"])
+        | {"in_node": [pusher_result()]},
         "WebSocket chat in Python": count([FOLDER / "raw_websocket_chat.py"]) | moving_parts("raw_websocket_chat"),
         "Pusher chat in Python": count([FOLDER / "pusher_chat.py"]) | moving_parts("pusher_chat", push_service=True),
     }
@@ -68,30 +70,23 @@ def javascript(*scripts: str, loaded: Sequence[str] = ()) -> Counts:
     return count([FOLDER / "javascript" / script for script in scripts], loaded)
 
 
-def in_node(pairs: Sequence[tuple[str, str]]) -> Counts:
-    results = [{"server": server, "client": client, "result": result_of(server, client)} for server, client in pairs]
-    return {"in_node": results}
-
-
-def result_of(server: str, client: str) -> dict[str, str]:
-    """Run a server and a client in node; return what the client received or threw. Raises ChildFailed."""
+def result_of(server: str, client: str) -> Counts:
+    """Run a server and a client in node; return both, and what the client received or threw. Raises ChildFailed."""
     with running(node(server)) as listening:
         command = node("run_websocket_client.mjs", f"./{client}", line_of(listening))
         with running(command) as process:
-            result: dict[str, str] = json.loads(line_of(process))
-    return result
+            return {"server": server, "client": client, "result": json.loads(line_of(process))}
 
 
-def pusher_result() -> dict[str, str]:
-    """Publish once a client of pusher-js is subscribed; return what the client received. Raises ChildFailed."""
+def pusher_result() -> Counts:
+    """Publish once a client of pusher-js is subscribed; return both, and what it received. Raises ChildFailed."""
     with ExitStack() as stack:
         env, _ = _push_service(stack)
         listening = stack.enter_context(running(node("run_pusher_client.mjs"), env))
         while "ready" not in json.loads(line_of(listening)):
             pass
         stack.enter_context(running(node(PUBLISHER, "Hello!"), env))
-        result: dict[str, str] = json.loads(line_of(listening))
-    return result
+        return {"server": PUBLISHER, "client": SUBSCRIBER, "result": json.loads(line_of(listening))}
 
 
 def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
@@ -103,22 +98,15 @@ def moving_parts(chat: str, *, push_service: bool = False) -> Counts:
         servers.append(server)
         person = stack.enter_context(running(python_module(module, "talk", line_of(server)), env))
         line_of(person)
-        while_listening = len(_sockets(person, psutil.CONN_ESTABLISHED))
+        while_listening = _sockets(person, psutil.CONN_ESTABLISHED)
         person.write_line("Hello!")
         line_of(person)
-        ends = [socket for process in servers for socket in _sockets(process, psutil.CONN_ESTABLISHED)]
-        local_ends = {local for local, _ in ends}
-        between_servers = [remote for _, remote in ends if remote in local_ends]  # each connection has two ends
-        counts = {
+        return {
             "processes": len(servers),
-            "endpoints": sum(len(_sockets(process, psutil.CONN_LISTEN)) for process in servers),
+            "endpoints": sum(_sockets(process, psutil.CONN_LISTEN) for process in servers),
             "listener_connections": while_listening,
-            "sender_connections": len(_sockets(person, psutil.CONN_ESTABLISHED)),
-            "server_connections": len(between_servers) // 2,
+            "sender_connections": _sockets(person, psutil.CONN_ESTABLISHED),
         }
-        person.close_input()
-        person.wait(DEADLINE_S)
-        return counts
 
 
 def _push_service(stack: ExitStack) -> tuple[Mapping[str, str], list[ChildProcess]]:
@@ -129,10 +117,9 @@ def _push_service(stack: ExitStack) -> tuple[Mapping[str, str], list[ChildProces
     return {**env, "PUSHER_HOST": host, "PUSHER_PORT": port}, [service]
 
 
-def _sockets(process: ChildProcess, status: str) -> list[tuple[Any, Any]]:
-    """Return the local and the remote address of every TCP socket in that state."""
-    connections = psutil.Process(process.pid).net_connections("tcp")
-    return [(connection.laddr, connection.raddr) for connection in connections if connection.status == status]
+def _sockets(process: ChildProcess, status: str) -> int:
+    """Return how many TCP sockets of a process are in that state."""
+    return [each.status for each in psutil.Process(process.pid).net_connections("tcp")].count(status)
 
 
 if __name__ == "__main__":
