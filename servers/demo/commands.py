@@ -25,10 +25,9 @@ def message_of(method: Callable[..., Any]) -> type[Struct]:
     return defstruct(name, fields, tag_field="type", tag=name, forbid_unknown_fields=True)
 
 
-QUICK = [message_of(each) for each in (Demo.open_window, Demo.connect_lane, Demo.set_network, Demo.reset_counts)]
-SLOW = [message_of(each) for each in (Demo.restart, Demo.enable_lane, Demo.set_crowd, Demo.set_host)]
-"""These start processes."""
-ANY_COMMAND: Any = reduce(or_, QUICK + SLOW)
+OF_A_WINDOW = [message_of(each) for each in (Demo.open_window, Demo.connect_lane, Demo.set_network, Demo.reset_counts)]
+OF_ALL_WINDOWS = [message_of(each) for each in (Demo.restart, Demo.enable_lane, Demo.set_crowd, Demo.set_host)]
+ANY_COMMAND: Any = reduce(or_, OF_A_WINDOW + OF_ALL_WINDOWS)
 
 
 async def execute(demo: Demo, body: bytes) -> object:

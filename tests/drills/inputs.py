@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pusher.http import Request as SignedRequest
 
 from servers.core import wire
-from servers.demo.commands import QUICK, SLOW
+from servers.demo.commands import OF_A_WINDOW, OF_ALL_WINDOWS
 from servers.demo.controller import DELAY_MS_MAX
 from servers.transports import TRANSPORTS
 from tests.support.pusher_harness import CREDENTIALS
@@ -178,9 +178,10 @@ PUSHER_API: list[Inputs] = [
 
 PAGES = ("/", "/index.html", "/chat.html", "/counters?window=@window@", "/favicon.ico")
 CONTROL = (("Content-Type", "application/json"), ("Origin", "@origin@"), ("X-Secret", "@secret@"))
+SLOW = st.one_of(list(map(invalid, OF_ALL_WINDOWS)))  # valid ones would start processes
 DEMO: list[Inputs] = [
-    *[st.builds(Request, st.just("POST"), st.just("/control"), mixed(QUICK), st.just(CONTROL))] * 6,
+    *[st.builds(Request, st.just("POST"), st.just("/control"), mixed(OF_A_WINDOW), st.just(CONTROL))] * 6,
     *[st.sampled_from(PAGES).map(lambda target: Request("GET", target))] * 4,
-    st.builds(Request, st.just("POST"), st.just("/control"), st.one_of(list(map(invalid, SLOW))), st.just(CONTROL)),
+    st.builds(Request, st.just("POST"), st.just("/control"), SLOW, st.just(CONTROL)),
     *OTHER,
 ]
