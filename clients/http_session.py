@@ -39,7 +39,7 @@ TEMPORARY_STATUSES = frozenset((408, 425, 429))  # statuses with which a proxy r
 class Options:
     """Durations in seconds. poll_s: a polling client sleeps this long after each response, from a random phase.
 
-    poll_max_s, poll_jitter: see `PollPace`. conditional: whether a short poller has the server leave out empty pages.
+    poll_max_s, poll_jitter: see `PollPace`. conditional: whether the server leaves out empty pages that are read.
     response_s: timeout of a response. A connection counts as broken after `response_s` more than its server may be
     silent: the hold time of a poll, the ping interval of a stream or socket. gap_s: how long the client waits for a
     missing event before it reads. backoff_s and backoff_max_s: first and last limit of the random pauses between
@@ -135,14 +135,11 @@ class HttpSession:
     async def post(self, command: wire.SocketCommand) -> wire.Ack:
         return await self._post(str(command.__struct_config__.tag), wire.Ack, command)
 
-    async def read(self, after: wire.Cursor, held_s: float = 0.0, conditional: bool = False) -> wire.Page:
-        """Read the page after a cursor; waits for as long as the server holds the request, at most `held_s`.
-
-        conditional: have the server leave out the body of an empty page.
-        """
+    async def read(self, after: wire.Cursor, held_s: float = 0.0) -> wire.Page:
+        """Read the page after a cursor; waits for as long as the server holds the request, at most `held_s`."""
         query = {"after": str(after), "connection": self.connection}
         timeout = held_s + self.options.response_s
-        tag = {"If-None-Match": after.entity_tag} if conditional else {}
+        tag = {"If-None-Match": after.entity_tag} if self.options.conditional else {}
         empty = wire.Page.empty(after)
         return await self.request("GET", self._events_path, wire.Page, None, tag, empty, params=query, timeout=timeout)
 

@@ -24,6 +24,6 @@ class Connection(ChatConnection):
         """Sleep, then poll."""
         await asyncio.sleep(self.phase * self._pace.next_s())
         self.phase = 1.0
-        page = await self.http.read(inbox.cursor, conditional=self.http.options.conditional)
+        page = await self.http.read(inbox.cursor)
         self._pace.note(bool(page.events))
         return page
