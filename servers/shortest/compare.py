@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from servers.deploy.child_process import ChildProcess, python_module, started
-from servers.shortest.processes import line_of, node, running
+from servers.shortest.processes import JAVASCRIPT, line_of, node, running
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else pygount, which can read from git, needs git to start
 from pygount import SourceAnalysis
@@ -45,29 +45,26 @@ def compare() -> dict[str, Counts]:
     as_written = [result_of(SERVER_AS_WRITTEN, client) for client in (CLIENT_AS_WRITTEN, CLIENT_CORRECTED)]
     corrected = [result_of(SERVER_CORRECTED, CLIENT_CORRECTED)]
     return {
-        "WebSocket in JavaScript, as written": javascript(SERVER_AS_WRITTEN, CLIENT_AS_WRITTEN)
+        "WebSocket in JavaScript, as written": count(JAVASCRIPT, SERVER_AS_WRITTEN, CLIENT_AS_WRITTEN)
         | {"in_node": as_written},
-        "WebSocket in JavaScript, corrected": javascript(SERVER_CORRECTED, CLIENT_CORRECTED) | {"in_node": corrected},
-        "Pusher in JavaScript, without an API": javascript(PUBLISHER, SUBSCRIBER, loaded=["pusher-js"])
+        "WebSocket in JavaScript, corrected": count(JAVASCRIPT, SERVER_CORRECTED, CLIENT_CORRECTED)
+        | {"in_node": corrected},
+        "Pusher in JavaScript, without an API": count(JAVASCRIPT, PUBLISHER, SUBSCRIBER, loaded=["pusher-js"])
         | {"in_node": [pusher_result()]},
-        "WebSocket chat in Python": count([FOLDER / "raw_websocket_chat.py"]) | moving_parts("raw_websocket_chat"),
-        "Pusher chat in Python": count([FOLDER / "pusher_chat.py"]) | moving_parts("pusher_chat", push_service=True),
+        "WebSocket chat in Python": count(FOLDER, "raw_websocket_chat.py") | moving_parts("raw_websocket_chat"),
+        "Pusher chat in Python": count(FOLDER, "pusher_chat.py") | moving_parts("pusher_chat", push_service=True),
     }
 
 
-def count(files: Sequence[Path], loaded: Sequence[str] = ()) -> Counts:
+def count(folder: Path, *files: str, loaded: Sequence[str] = ()) -> Counts:
     """Count lines of code, installed packages and credentials. loaded: packages that are used but not imported."""
-    texts = {path: path.read_text(encoding="utf-8") for path in files}
+    texts = {path: path.read_text(encoding="utf-8") for path in map(folder.joinpath, files)}
     imported = {package for path, text in texts.items() for package in IMPORTED[path.suffix].findall(text)}
     return {
-        "lines": sum(SourceAnalysis.from_file(str(path), "shortest", encoding="utf-8").code_count for path in files),
+        "lines": sum(SourceAnalysis.from_file(str(path), "shortest", encoding="utf-8").code_count for path in texts),
         "packages": sorted((imported | set(loaded)) - sys.stdlib_module_names),
         "credentials": sorted({name for text in texts.values() for name in CREDENTIALS.findall(text)}),
     }
-
-
-def javascript(*scripts: str, loaded: Sequence[str] = ()) -> Counts:
-    return count([FOLDER / "javascript" / script for script in scripts], loaded)
 
 
 def result_of(server: str, client: str) -> Counts:
