@@ -120,7 +120,7 @@ class DemoController:
         async with self._changing:
             if on:
                 await self._started(switched)
-                await switched.start_crowd(self._people)
+                await switched.set_crowd(self._people)
                 self._on.add(lane)
             else:
                 self._on.discard(lane)
@@ -144,7 +144,7 @@ class DemoController:
     async def set_crowd(self, people: Annotated[int, Meta(ge=0, le=PEOPLE_MAX)]) -> None:
         """Have so many scripted users in every lane; with 0, they leave."""
         async with self._changing:
-            await asyncio.gather(*(lane.start_crowd(people) for lane in self._lanes_on()))
+            await asyncio.gather(*(lane.set_crowd(people) for lane in self._lanes_on()))
             self._people = people
 
     async def set_host(self, profile: str) -> None:

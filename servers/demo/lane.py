@@ -108,7 +108,7 @@ class Lane:
 
     async def stop(self) -> None:
         """End the crowd and the server; the counters are kept."""
-        await self.stop_crowd()
+        await self.set_crowd(0)
         async with self._lock:
             await self._stop()
 
@@ -128,24 +128,20 @@ class Lane:
                 self.bill = bill
                 self.plan = plan
 
-    async def start_crowd(self, people: int) -> None:
-        """Have `people` scripted users join the room and talk, in place of the present ones."""
-        await self.stop_crowd()
-        if not people:
-            return
-        options = ["--transport", self.transport.slug, "--server", self.address, "--room", ROOM]
-        self._crowd = ChildProcess(python_module("clients", "crowd", *options, "--people", str(people), "--attached"))
+    async def set_crowd(self, people: int) -> None:
+        """Have `people` scripted users join the room and talk, once the present ones have left; 0 for none."""
+        crowd, self._crowd = self._crowd, None
+        if crowd is not None:
+            await asyncio.to_thread(crowd.stop)
+        if people:
+            options = ["--transport", self.transport.slug, "--server", self.address, "--room", ROOM]
+            command = python_module("clients", "crowd", *options, "--people", str(people), "--attached")
+            self._crowd = ChildProcess(command)
 
     async def keep_crowd(self, people: int) -> None:
         """Start a crowd again that has ended, since the last host refused its transport."""
         if self._crowd is None or self._crowd.process.poll() is not None:
-            await self.start_crowd(people)
-
-    async def stop_crowd(self) -> None:
-        """End the crowd; waits until all have left."""
-        crowd, self._crowd = self._crowd, None
-        if crowd is not None:
-            await asyncio.to_thread(crowd.stop)
+            await self.set_crowd(people)
 
     async def _start(self) -> None:
         options = ["--web", str(self._web), "--origin", self.page, "--lease", str(LEASE_S)]

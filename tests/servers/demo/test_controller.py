@@ -25,7 +25,7 @@ ON = [row.slug for row in TRANSPORTS if not row.is_addition]
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> DemoController:
     """Return a controller whose lanes start no process."""
-    for name in ("start", "stop", "move", "restart", "start_crowd"):
+    for name in ("start", "stop", "move", "restart", "set_crowd"):
         monkeypatch.setattr(Lane, name, AsyncMock())
     return DemoController(tmp_path, tmp_path, {})
 
@@ -77,7 +77,7 @@ async def test_a_moved_lane_gets_its_crowd_again_and_one_that_is_off_gets_none(
 async def test_only_a_crowd_that_has_ended_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lane = Lane(TRANSPORTS[0], tmp_path, tmp_path, "secret")
     start = AsyncMock()
-    monkeypatch.setattr(lane, "start_crowd", start)
+    monkeypatch.setattr(lane, "set_crowd", start)
     for status, started in [(None, 0), (1, 1)]:
         crowd = Mock()
         crowd.process.poll.return_value = status

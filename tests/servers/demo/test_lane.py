@@ -36,14 +36,14 @@ async def test_one_command_at_a_time_sets_the_crowd_of_a_lane(monkeypatch: pytes
     starting: Counter[str] = Counter()
     running_together: list[int] = []
 
-    async def start_crowd(lane: Lane, _: int) -> None:
+    async def set_crowd(lane: Lane, _: int) -> None:
         starting[lane.transport.slug] += 1
         running_together.append(starting[lane.transport.slug])
         await asyncio.sleep(0.01)  # long enough for the other command to begin, if it could
         starting[lane.transport.slug] -= 1
 
     monkeypatch.setattr(Lane, "start", AsyncMock())
-    monkeypatch.setattr(Lane, "start_crowd", start_crowd)
+    monkeypatch.setattr(Lane, "set_crowd", set_crowd)
     demo = DemoController(tmp_path, tmp_path, {})
     await demo.enable_lane("server_sent_events", True)
     await asyncio.gather(demo.enable_lane("server_sent_events", True), demo.set_crowd(2))
