@@ -20,6 +20,7 @@ from servers.deploy.child_process import started
 FRAME_MS = Target(8.0)
 GROWTH = Target(1.15)
 FIRST_S = Target(5.0)
+RATE = 20  # messages a second
 SETTLED_SHARE = 0.1  # of the time, at the beginning, while the heap still grows to its usual size
 PRECISE = ("--enable-precise-memory-info", "--js-flags=--expose-gc")
 WATCH_FRAMES = """() => {
@@ -42,14 +43,14 @@ WATCH_FRAMES = """() => {
 
 
 def measure(sizes: BenchSizes) -> list[BenchFinding]:
-    """Open the demo, let it write messages at the rate and for the time in `sizes`, and measure the frames."""
+    """Open the demo, let it write messages for `page_s`, and measure the frames."""
     with unpinned(), chromium(PRECISE) as browser:
         began_s = monotonic()
         with started(["servers.demo", "--port", "0"]) as demo, browser.new_page() as page:
             open_demo(page, demo.address)
             first_s = monotonic() - began_s
-            work_ms, growth = busy(page, sizes)
-    note = f"{sizes.page_rate} messages a second for {sizes.page_s:g} s"
+            work_ms, growth = busy(page, sizes.page_s)
+    note = f"{RATE} messages a second for {sizes.page_s:g} s"
     return [
         BenchFinding("first delivery, from the start of the demo", "s", [first_s], FIRST_S, "everything is installed"),
         BenchFinding("frame work, each page's median", "ms", work_ms, FRAME_MS, note),
@@ -66,14 +67,14 @@ def open_demo(page: Page, address: str) -> None:
     page.locator("#raw_websocket [data-figure=median]", has_text=re.compile("[0-9] m?s")).wait_for()
 
 
-def busy(page: Page, sizes: BenchSizes) -> tuple[list[float], list[float]]:
+def busy(page: Page, lasts_s: float) -> tuple[list[float], list[float]]:
     """Return of each page, once it has settled: its median frame work in ms, and by which factor its heap has grown."""
-    page.locator("#rate").fill(str(sizes.page_rate))
-    sleep(sizes.page_s * SETTLED_SHARE)
+    page.locator("#rate").fill(str(RATE))
+    sleep(lasts_s * SETTLED_SHARE)
     settled = [heap_bytes(frame) for frame in page.frames]
     for frame in page.frames:
         frame.evaluate(WATCH_FRAMES)
-    sleep(sizes.page_s * (1 - SETTLED_SHARE))
+    sleep(lasts_s * (1 - SETTLED_SHARE))
     work_ms = [median(frame.evaluate("window.frameWork.splice(0)")) for frame in page.frames]
     growth = [heap_bytes(frame) / before for frame, before in zip(page.frames, settled, strict=True)]
     return work_ms, growth

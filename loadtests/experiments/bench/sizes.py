@@ -4,25 +4,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class FanOutSize:
-    """A room. messages: how many are sent, one or fan_out.IN_FLIGHT at a time. at_least: the ratio's target."""
-
-    subscribers: int
-    messages: int
-    at_least: float
-
-
-@dataclass(frozen=True, slots=True)
 class BenchSizes:
     """How much is measured; the defaults are the full benchmark.
 
-    pairs: turns of ours and a baseline, or repeats. parked: held polls; wakes: messages that end all of them. polls: of
-    one turn, over poll_connections. growth_events are in one room's log, growth_rooms in the store; growth_calls: timed
-    joins or sends at each size. page_rate: messages a second to the demo's page, for page_s seconds.
+    pairs: turns of ours and a baseline, or repeats. fan_out: of each room, its subscribers and the messages to it.
+    parked: held polls; wakes: messages that end all of them. polls: of one turn, over poll_connections. growth_events
+    are in one room's log, growth_rooms in the store; growth_calls: timed joins or sends at each size. page_s: for how
+    many seconds messages go to the demo's page.
     """
 
     pairs: int = 5
-    fan_out: tuple[FanOutSize, ...] = (FanOutSize(100, 1000, 0.9), FanOutSize(1000, 100, 1.0))
+    fan_out: tuple[tuple[int, int], ...] = ((100, 1000), (1000, 100))
     parked: int = 1000
     wakes: int = 5
     polls: int = 20_000
@@ -34,13 +26,12 @@ class BenchSizes:
     growth_events: tuple[int, ...] = (1000, 10_000, 100_000, 1_000_000)
     growth_rooms: tuple[int, ...] = (100, 1000, 10_000, 100_000)
     growth_calls: int = 2000
-    page_rate: int = 20
     page_s: float = 600.0
 
 
 QUICK = BenchSizes(
     pairs=1,
-    fan_out=(FanOutSize(20, 100, 0.9), FanOutSize(40, 50, 1.0)),
+    fan_out=((20, 100), (40, 50)),
     parked=20,
     wakes=1,
     polls=200,
