@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
-from servers.demo.counts import LINK_RUN, request_bytes
+from servers.demo.counts import request_bytes
 from servers.demo.lane import Lane
 from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
 from servers.demo.window import Window
@@ -110,7 +110,7 @@ class DemoController:
         opened.set_network(delay_s=0.0, is_cut=False)
         lanes = [await _connected(opened, each) for each in self._lanes_on()]
         additions = {slug: each.label for slug, each in self._lanes.items() if each.transport.is_addition}
-        return OpenedWindow(window, opened.name, lanes, self._absent, additions, request_bytes(LINK_RUN))
+        return OpenedWindow(window, opened.name, lanes, self._absent, additions, request_bytes())
 
     async def enable_lane(self, lane: str, on: bool) -> None:
         """Switch an added lane on or off, for every window. Raises NotFound, BadRequest."""

@@ -62,13 +62,13 @@ def billed(meter: Mapping[str, Any]) -> dict[str, float]:
     return {"function_s": round(meter["instance_busy_s"], 1), "cold_starts": meter["cold_starts"], "cuts": cuts}
 
 
-def request_bytes(run: Path) -> dict[str, float]:
+def request_bytes() -> dict[str, float]:
     """Return about how many bytes a request of short polling sends, by link.
 
     It is the median over the repeats; a repeat that is void over one of the links is left out.
     """
     load = ("link", "short_polling")
-    with (run / "cells.csv").open(encoding="utf-8") as file:
+    with (LINK_RUN / "cells.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if (row["scenario"], row["transport"]) == load]
     void = {row["repeat"] for row in rows if row["verdict"] == "void"}
     sizes_by_link = defaultdict(list)
