@@ -11,6 +11,7 @@ import pytest
 
 from results.schema import CODE_COMPARISON_FILE
 from servers.shortest import compare
+from tests.support.deadline import DEADLINE_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,4 +40,4 @@ def test_the_module_that_counts_can_be_imported_on_a_machine_without_git(tmp_pat
     """An empty folder as PATH hides git. This process has imported the module, which sets the variable."""
     env = {name: value for name, value in os.environ.items() if name != "GIT_PYTHON_REFRESH"} | {"PATH": str(tmp_path)}
     command = [sys.executable, "-c", "import servers.shortest.compare"]
-    subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=30)
+    subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=DEADLINE_S)
