@@ -196,7 +196,7 @@ wording.table(rows)
 # - **What an instance remembers is out of date.** Another instance has committed since, and this one does not know it:
 #   `test_serverless_transports.py::test_only_instances_that_remember_overlook_what_others_have_committed`.
 # - **Nobody says goodbye.** A function that is cut stops at once, and its client stays online until the lease ends:
-#   `test_serverless_transports.py::test_a_function_that_is_cut_says_no_goodbye_so_its_client_stays_online`.
+#   `test_serverless_transports.py::test_a_client_that_is_cut_repeatedly_loses_no_message`.
 #
 # All our servers have a setting for that, `--on-demand`: leave nothing for later, remember nothing that others change.
 #
