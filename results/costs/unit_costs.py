@@ -22,6 +22,7 @@ Links = Mapping[str, Mapping[str, Any]]
 UNITS = {
     "bytes": ["client_up_bytes", "client_down_bytes", "publish_bytes"],
     "cpu_s": ["api_cpu_s", "push_service_cpu_s", "store_cpu_s", "proxy_cpu_s"],
+    "api_cpu_s": ["api_cpu_s"],
 }
 MEMORY = ["api_rss_bytes", "push_service_rss_bytes"]
 
@@ -56,8 +57,9 @@ def on_links(measured: Links, links: Links, cells: pd.DataFrame, usual: pd.DataF
 
 
 def unit_costs(own: pd.DataFrame, transport: Transport) -> dict[str, Any]:
-    """Return what a command, a delivery and asking cost by a transport's cells: bytes, and CPU seconds of the servers.
+    """Return what a command, a delivery and asking cost by a transport's cells: bytes, and CPU seconds.
 
+    cpu_s: of all servers. api_cpu_s: of the API's alone, which is all that a serverless host would run.
     error: the largest relative error at one of `LOADS`. least: of `cpu_s`, see `_least_share`. served_s: how much later
     each further member of a room sees a message. base_s: p50 and p95 of the latency in a conversation, without the time
     in which other members are served, each as the lowest, median and highest repeat. Neither applies to a poller.

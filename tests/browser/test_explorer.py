@@ -105,12 +105,17 @@ def expected(row: dict[str, Any], given: dict[str, Any]) -> dict[str, float]:
     is_asking = row["reads"] != "once" or row["needs_push_service"]
     copies = 1 + bool(row["needs_push_service"]) + members  # to the server, to the push service, to everybody
     longer = sent * copies * (given["text"] - CONSTANTS["text_bytes"])
-    return {
+    figures = {
         "p95": theory.push_latency_s(delay) + wait_s,
         "requests": sent * (row["commands"] != "frames") + asked * is_asking,
         "bytes": size["command"] * sent + size["delivery"] * sent * members + size["asking"] * asked + longer,
         "cores": given["users"] * (cpu_s["command"] * commands + cpu_s["delivery"] * rate + cpu_s["asking"] * busy),
     }
+    if row["reads"] != "once":
+        waited_s = given["poll" if row["reads"] == "poll" else "hold"] + 2 * delay
+        empty = talking * busy * theory.empty_share(rate, waited_s) + (1 - talking) * quiet
+        figures["empty %"] = 100 * 3600 * empty / asked
+    return figures
 
 
 def test_each_preset_shows_the_figures_of_python_once_its_answer_is_asked_for(opened: Page) -> None:
@@ -124,8 +129,8 @@ def test_each_preset_shows_the_figures_of_python_once_its_answer_is_asked_for(op
         expect(opened.locator("#answer")).to_be_focused()
         for row in CONSTANTS["transports"]:
             for name, value in expected(row, given).items():
-                shown = figure(opened, row["slug"], name)
-                tolerance = 0.5 if name == "requests" else 1e-3
+                shown = figure(opened, row["slug"], name.removesuffix(" %"))
+                tolerance = 0.5 if name in ("requests", "empty %") else 1e-3
                 assert shown == pytest.approx(value, rel=0.051, abs=tolerance), (preset, row["slug"], name)
     opened.locator("#users").press("ArrowLeft")
     expect(opened.locator("#scene")).to_be_hidden()  # it describes another number of users

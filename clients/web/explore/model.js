@@ -11,6 +11,7 @@ const RADIO_S = 10; // the inactivity timer of a phone's radio, as in notebook 0
 const TYPING_S = [1, 1.5, 2, 2.5, 3]; // for how long people type, as in notebook 04
 const seconds = (s) => duration(1000 * s);
 const size = (count) => bytes(Math.round(count));
+const micros = (s) => `${small(1e6 * s)} µs`;
 
 /** What each figure is called, and how it is written. */
 export const FIGURES = {
@@ -35,8 +36,8 @@ export const small = (value) => {
 
 /** Return { slug: figures } of all transports for these inputs, with the constants of a run. */
 export function outcomes(inputs, constants, figures = figuresOf) {
-  const rows = rowsOf(inputs, constants);
-  return Object.fromEntries(rows.map((row) => [row.transport.slug, withMeasured(row, figures(row))]));
+  const made = (row) => [row.transport.slug, withMeasured(row, figures(row))];
+  return Object.fromEntries(rowsOf(inputs, constants).map(made));
 }
 
 /** Return what the formulas need of each transport: its costs on this link, the load, and what was measured of it. */
@@ -73,15 +74,16 @@ function figuresOf(row) {
   const deliveries = load.commandsPerH * load.members;
   const perH = (units) => units.command * load.commandsPerH + units.delivery * deliveries + units.asking * asking;
   const isHeld = transport.reads !== "poll" && !transport.needs_push_service;
-  const responseS = isHeld ? 0 : constants.bills.assumptions.wait_s_per_request;
-  const ran = theory.functionSeconds(isHeld ? 1 : 0, requests / HOUR_S, responseS) + (isHeld ? 0 : perH(unit.cpu_s));
+  const responseS = constants.bills.assumptions.wait_s_per_request;
+  const ran = isHeld ? HOUR_S : theory.functionSeconds(0, requests / HOUR_S, responseS) + perH(unit.api_cpu_s);
   const published = transport.needs_push_service ? load.commandsPerH : 0;
   const longer = (load.commandsPerH + published + deliveries) * (inputs.text - constants.text_bytes);
   return {
     p50: delayFigure(row, 0.5, coresOf(row)),
     ...decidingOf(row),
     typing: figure(stillTrue(row), THEORY, () => {
-      return `people type for 1 to 3 s; half of the notices say that they stopped; ${delayWords(row, 0.95)}`;
+      const seen = transport.reads === "poll" ? `a poll within ${seconds(waitS)}` : delayWords(row, 0.95);
+      return `people type for 1 to 3 s; half of the notices say that they stopped; ${seen}`;
     }),
     requests: figure(requests, THEORY, () => `${whole(commands)} commands + ${asked(busy, quiet)}`),
     empty: figure(waitS && emptyShare(load, waitS, busy, quiet), THEORY, () => {
@@ -111,10 +113,8 @@ function figuresOf(row) {
 export function decidingOf(row) {
   const { unit, load, inputs } = row;
   const cores = coresOf(row);
-  const why = () => {
-    const counts = [load.commands, load.events, askingOf(row).rate(load.events)];
-    return `${whole(inputs.users)} users × (${costs(unit.cpu_s, counts, (s) => `${small(1e6 * s)} µs`)}) a second`;
-  };
+  const counts = [load.commands, load.events, askingOf(row).rate(load.events)];
+  const why = () => `${whole(inputs.users)} users × (${costs(unit.cpu_s, counts, micros)}) a second`;
   return { p95: delayFigure(row, 0.95, cores), cores: priced(row, cores, unit.cpu_s, why) };
 }
 
@@ -162,7 +162,7 @@ function askingOf({ transport, inputs: { poll, hold, delay }, constants: { setti
   if (transport.reads === "held") {
     const rate = (events) => theory.longPollingRequestsPerS(events, roundTripS, hold);
     const why = (busy, quiet) => `polls: ${whole(HOUR_S * busy)} per hour of talk, ${whole(HOUR_S * quiet)} of silence`;
-    return { rate, isRequest: true, waitS: hold, upkeepS: hold, why };
+    return { rate, isRequest: true, waitS: hold + roundTripS, upkeepS: hold, why };
   }
   return { rate: () => 1, isRequest: false, upkeepS: settings.ping_s, why: () => "none to receive" };
 }
@@ -198,7 +198,7 @@ function delayWords({ transport, unit, load, inputs: { poll, delay } }, share) {
   if (transport.reads === "poll") return `${way} + ${share} × (${poll} s + 2 × ${seconds(delay)}) until the next poll`;
   const [least, base, most] = unit.base_s[share < 0.95 ? "p50" : "p95"].map(seconds);
   const rearm = transport.reads === "held" ? " + the wait for the next request, if one is on its way" : "";
-  const before = `${small(share * load.members)} others first × ${small(1e6 * unit.served_s)} µs`;
+  const before = `${small(share * load.members)} others first × ${micros(unit.served_s)}`;
   return `${way} + ${base} on one machine (measured: ${least} to ${most}) + ${before}${rearm}`;
 }
 
