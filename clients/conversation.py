@@ -41,7 +41,7 @@ async def log_in(
     http = HttpSession(base_url, room, options or Options())
     try:
         account = await http.log_in(transport, name, token)
-    except ClientError:
+    except BaseException:
         await http.close()
         raise
     return ChatSession(account, http, import_module(f"clients.{transport}").Connection(http))
@@ -146,6 +146,7 @@ class ChatSession:
     async def _deliver(self, page: Page) -> None:
         events = self.inbox.feed(page)
         if self.inbox.lost_log:
+            self.connected = False
             delivered = set(self._delivered)
             self._enter(await self._retry(lambda: self._connection.open(None)))
             events = [event for event in self.snapshot.messages if _id_of(event) not in delivered]
