@@ -10,7 +10,7 @@ import pytest
 from notebooks.analysis.claims import rented as claims
 from notebooks.analysis.claims.claim import Evidence, Verdict
 from notebooks.analysis.runs import ROOT, BrokenRun
-from notebooks.analysis.serverless import HostedRow, Outcome, judge, load_hosted
+from notebooks.analysis.serverless import Hosted, HostedRow, Outcome, judge, load_hosted
 from results import theory
 from results.costs.metering import is_held
 from results.schema import HOSTED, HOSTED_FILE
@@ -53,7 +53,7 @@ def test_a_connection_that_outlasts_the_limit_is_cut_though_the_window_is_too_sh
     assert judge(row_with(cut_sockets=1), cuts_per_hour=12) == (DEGRADED, ("cut once",))
 
 
-def test_hosts_are_ordered_by_year_and_transports_as_in_the_registry() -> None:
+def test_hosts_without_websockets_come_first_and_transports_as_in_the_registry() -> None:
     hosted = load_hosted(REFERENCE)
     assert tuple(hosted.hosts) == HOSTS
     assert hosted.slugs == tuple(row.slug for row in TRANSPORTS)
@@ -81,8 +81,9 @@ def test_theory_bills_the_whole_hour_when_held_and_each_response_when_polling(tm
     assert {slug for slug in ("short_polling", "pusher_adapter", *held) if is_held(find(slug))} == held
 
 
-def test_repeats_are_one_row_and_hosts_of_another_concurrency_are_set_beside_their_own(tmp_path: Path) -> None:
-    with changed(tmp_path / HOSTED_FILE) as record:
+def repeated(folder: Path) -> Hosted:
+    """Return a record with three repeats of one row, a host of another concurrency, and the end of a connection."""
+    with changed(folder / HOSTED_FILE) as record:
         record["hosts"]["fluid-2026, 1 at once"] = record["hosts"][FLUID] | {"concurrency": 1}
         (row,) = (row for row in record["hosted"] if (row["transport"], row["host"]) == ("raw_websocket", FLUID))
         row |= {"cut_sockets": 8, "held_gb_s": 100.0, "latency_p50_s": 0.02}
@@ -91,19 +92,32 @@ def test_repeats_are_one_row_and_hosts_of_another_concurrency_are_set_beside_the
         record["hosted"].append(row | {"host": "fluid-2026, 1 at once", "held_gb_s": 900.0})
         lasted = {"phase": "connection", "started_s": 1, "ended_s": 301, "succeeded": False}
         record["timeline"].append({"transport": "raw_websocket", "host": FLUID} | lasted)
-    hosted = load_hosted(tmp_path)
+    return load_hosted(folder)
+
+
+def test_repeats_are_one_row(tmp_path: Path) -> None:
+    hosted = repeated(tmp_path)
     together = hosted.row("raw_websocket", FLUID)
     figures = together.figures
     assert (together.cuts, figures["connected"], figures["users"], figures["gap_max_s"]) == (24, 7, 8, 9.0)
-    by_repeat = [100 / (8 * row["measured_s"]), 400 / (8 * row["measured_s"]), 200 / (7 * row["measured_s"])]
+    window_s = figures["measured_s"] / 3
+    by_repeat = [gb_s / (users * window_s) for gb_s, users in ((100, 8), (400, 8), (200, 7))]
     assert together.per_user_hour("held_gb_s") == pytest.approx(3600 * sorted(by_repeat)[1])
     assert together.median_ms == 20.0
-    assert tuple(hosted.hosts) == HOSTS
     assert "up to 3 times" in hosted.evidence
+
+
+def test_a_host_of_another_concurrency_is_set_beside_its_own(tmp_path: Path) -> None:
+    hosted = repeated(tmp_path)
+    assert tuple(hosted.hosts) == HOSTS
     beside = hosted.by_concurrency("raw_websocket", FLUID)
     assert set(beside) == {1, 4}
-    assert beside[4] == together
+    assert beside[4] == hosted.row("raw_websocket", FLUID)
     assert beside[1].figures["held_gb_s"] == 900.0
+
+
+def test_the_ledger_says_how_long_connections_lasted(tmp_path: Path) -> None:
+    repeated(tmp_path)
     found = judged(claims.dies_in_ten_seconds, Evidence(tmp_path))
     assert found.figure.endswith("limit 300 s: they lasted 300.0 s")
 
