@@ -1,32 +1,35 @@
-"""The files of a run: tables and records. Each is replaced as a whole, at once."""
+"""The files of a run: tables, to which rows are appended, and records; what changes is replaced as a whole, at once."""
 
 import csv
 import gzip
-from collections.abc import Iterable, Iterator
-from io import StringIO
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-
-Row = Iterable[object]
-
-
-def encoded(path: Path, rows: Iterable[Row]) -> bytes:
-    """Return rows as they stand in a table. A gzip file may consist of several parts (RFC 1952): so may every table."""
-    text = StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    data = text.getvalue().encode()
-    return gzip.compress(data) if path.suffix == ".gz" else data
+from typing import TextIO
 
 
-def rows_of(path: Path) -> Iterator[list[str]]:
-    """Return the rows of a table, without its head."""
-    data = path.read_bytes()
-    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
-    return islice(csv.reader(StringIO(text, newline="")), 1, None)
+def open_table(path: Path, mode: str) -> TextIO:
+    """Open a table. A gzip file may consist of several parts (RFC 1952), so appending works there too."""
+    open_file: Callable[..., TextIO] = gzip.open if path.suffix == ".gz" else open
+    return open_file(path, f"{mode}t", newline="", encoding="utf-8")
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def write_rows(path: Path, mode: str, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows into a table: a new one if the mode is "w", after the last row if it is "a"."""
+    with open_table(path, mode) as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def rewrite(path: Path, changed: Callable[[list[str]], list[str] | None]) -> None:
+    """Replace every row by what `changed` returns for it, or leave it out if that is None; atomically."""
+    with open_table(path, "r") as file:
+        head, *rows = csv.reader(file)
+    draft = path.with_name(f"new-{path.name}")  # the ending says how to write it
+    write_rows(draft, "w", [head, *(row for row in map(changed, rows) if row is not None)])
+    draft.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
     """Write a file, or replace it, atomically: it is whole whenever the run is interrupted."""
     draft = path.with_name(f"{path.name}.new")
-    draft.write_bytes(data)
+    draft.write_text(text, encoding="utf-8")
     draft.replace(path)

@@ -20,7 +20,7 @@ from loadtests.accounts.verdict import SUSPECT_S
 from loadtests.harness.children import NotMeasured
 from loadtests.harness.cores import Cores, reserved
 from loadtests.reports.run_folder import SAME
-from loadtests.reports.tables import replace_file
+from loadtests.reports.tables import write_text
 from results import terminal
 from results.schema import Column
 
@@ -110,7 +110,7 @@ def _write(record: dict[str, Any], tables: Tables, path: Path, aside: Path | Non
     """Write a record; before the first time, move the one that is there aside."""
     if aside and not aside.exists():
         path.rename(aside)
-    replace_file(path, as_json(record, tables).encode())
+    write_text(path, as_json(record, tables))
 
 
 def repeat_if_lagging(measure: Callable[[], Row]) -> Row:

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from loadtests.plan.workload import H2, HOLD_S
 from loadtests.reports import run_folder, tables
 from loadtests.reports.run_folder import RunFolder
 from loadtests.scenarios import SCENARIOS, Planned, Scenario, find, full_plan, shuffled, still_due
-from results.schema import DELIVERIES_FILE, KINDS_FILE
+from results.schema import CELLS_FILE, DELIVERIES_FILE, KINDS_FILE
 from servers.transports import TRANSPORTS
 from tests.support.loadtest_rows import BOTH, PAIR, PLANNED, cell
 from tests.support.loadtest_run import cells_below, manifest_below, measure_by
@@ -204,37 +205,41 @@ def test_a_limit_that_was_met_on_a_slow_machine_ends_no_steps(tmp_path: Path, mo
     assert not manifest_below(tmp_path)["partial"]
 
 
-@pytest.mark.parametrize(
-    ("kept", "files_written"), [*((0, written) for written in range(4)), *((2, written) for written in range(2 * 4))]
-)
-def test_an_interruption_while_a_cell_is_kept_or_replaced_loses_no_other_and_leaves_no_rows_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, files_written: int
-) -> None:
-    written: list[Path] = []
-
-    def interrupted(path: Path, data: bytes) -> None:
-        if len(written) == files_written:
-            raise KeyboardInterrupt
-        written.append(path)
-        tables.replace_file(path, data)
-
-    cells = cells_of(TALK)
+def test_rows_that_were_half_written_when_the_machine_died_are_cut_off(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, RUN)
-    for each in cells[:kept]:
+    folder.add(cell(BOTH))
+    whole = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+    for name in (CELLS_FILE, DELIVERIES_FILE, KINDS_FILE):
+        with (tmp_path / name).open("ab") as file:
+            file.write(b"torn")
+    assert list(RunFolder(tmp_path, RUN).done) == [PLANNED.key]
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == whole
+
+
+@pytest.mark.parametrize("name", [CELLS_FILE, KINDS_FILE, DELIVERIES_FILE])
+def test_a_cell_that_was_being_replaced_at_an_interruption_is_replaced_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def interrupted(path: Path, changed: Callable[[list[str]], list[str] | None]) -> None:
+        if path.name == name:
+            raise KeyboardInterrupt
+        tables.rewrite(path, changed)
+
+    replaced, other = cells_of(TALK)
+    folder = RunFolder(tmp_path, RUN)
+    for each in (other, replaced):
         folder.add(each)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(run_folder, "replace_file", interrupted)
-        folder.add(cells[0])
-    resumed = RunFolder(tmp_path, RUN)
-    is_old_one_there = kept == 2 and files_written < 4
-    assert (cells[0].planned.key in resumed.done) == is_old_one_there, "either all of its old rows count, or none"
-    resumed.add(cells[0])
-    assert len(RunFolder(tmp_path, RUN).done) == max(1, kept)
-    assert len(list(tables.rows_of(tmp_path / DELIVERIES_FILE))) == max(1, kept) * len(BOTH)
+        patched.setattr(run_folder, "rewrite", interrupted)
+        folder.add(replaced)
+    RunFolder(tmp_path, RUN).add(replaced)
+    assert set(RunFolder(tmp_path, RUN).done) == {replaced.planned.key, other.planned.key}
+    with tables.open_table(tmp_path / DELIVERIES_FILE, "r") as file:
+        assert len(list(file)) == 1 + 2 * len(BOTH)
 
 
 def test_a_run_is_not_resumed_by_other_code_or_on_another_machine(tmp_path: Path) -> None:
-    RunFolder(tmp_path, RUN).add(cell(BOTH))
+    RunFolder(tmp_path, RUN)
     with pytest.raises(ValueError, match="differs in measured_code, machine"):
         RunFolder(tmp_path, {**RUN, "measured_code": {"servers": "decaf"}, "machine": {"cores": 64}})
 

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from loadtests.experiments.bench.measured_server import cores
 from loadtests.experiments.bench.pairs import Pairs, three_digits
-from loadtests.reports.tables import replace_file
+from loadtests.reports.tables import write_text
 from results.terminal import FittedTable, TableRow, columns_of
 
 RESULTS = Path(__file__).parents[3] / "results"
@@ -118,4 +118,4 @@ def write(findings: Sequence[BenchFinding], path: Path, quick: bool) -> None:
         "quick": quick,
         "findings": [asdict(finding) | {"verdict": finding.verdict} for finding in findings],
     }
-    replace_file(path, json.dumps(record, indent=2).encode() + b"\n")
+    write_text(path, json.dumps(record, indent=2) + "\n")
