@@ -57,7 +57,8 @@ async def write(session: ChatSession, every_s: float) -> None:
         await asyncio.sleep(random.expovariate(1 / every_s))
         with suppress(ClientError):
             await session.typing()
-            await asyncio.sleep(TYPING_S * random.uniform(0.5, 1.5))
+        await asyncio.sleep(TYPING_S * random.uniform(0.5, 1.5))
+        with suppress(ClientError):
             await session.send(random.choice(TEXTS), new_client_id())
 
 

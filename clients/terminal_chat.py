@@ -168,14 +168,15 @@ class TerminalChat:
             self._outbox.task_done()
 
     async def _notify_typing(self) -> None:
-        """Notify the others when the user types; one that fails is not repeated, since it may no longer be true."""
+        """Notify the others when the user types; a late notice is dropped, since it may no longer be true."""
         while True:
             await asyncio.sleep(TYPING_CHECK_S)
             typed = self._screen.typed()
             active = self._notices.due("" if is_command(typed) else typed, time.monotonic())
-            if active is not None:
-                with suppress(ClientError):
-                    await self._session.typing(active)
+            if active is not None and self._session.connected:
+                with suppress(ClientError, TimeoutError):
+                    async with asyncio.timeout(RENEW_S):
+                        await self._session.typing(active)
 
     async def _notify_read(self) -> None:
         """Notify the others how far the user has read, if that is further than before."""

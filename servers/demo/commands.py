@@ -1,7 +1,8 @@
 """The commands of the page: each is a call of a method of the controller, with the method's name as its `type`.
 
-Teaches that a signature can validate: a number beyond its bounds, an unknown argument or an unknown command is refused
-by the decoder.
+So these names, and those of the parameters, are the protocol with the page. Teaches that a signature can validate: a
+number beyond its bounds, an unknown argument or an unknown command is refused by the decoder. The response to a command
+that returns nothing is null.
 """
 
 from collections.abc import Callable

@@ -44,7 +44,7 @@ class LaneState(Struct, frozen=True):
     """Whether a lane is shown, whether its server is up, and what it has cost.
 
     counts: since the window began to count. bill: since the lane's serverless host began, as it meters all windows; see
-    `billed`. plan: what a push service of our own allows (messages_a_day, connections), and its connections_open.
+    `billed`. plan: what a push service of our own allows and has counted, as it states it, and its connections_open.
     """
 
     is_on: bool

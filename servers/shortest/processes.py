@@ -1,11 +1,11 @@
-"""Run a chat, or its JavaScript, as a child process, and read its lines under a deadline."""
+"""Run a chat, or its JavaScript, as a child process, and read its lines, each of which must begin before a deadline."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from servers.deploy.child_process import ChildProcess
+from servers.deploy.child_process import ChildFailed, ChildProcess
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 DEADLINE_S = 15.0
@@ -34,8 +34,8 @@ def running(
 def line_of(child: ChildProcess) -> str:
     """Wait for the next line of output; raises ChildFailed."""
     if not child.has_output(DEADLINE_S):
-        raise child.failed(f"printed nothing for {DEADLINE_S:g} s")
+        raise ChildFailed(f"{child.process.args!r}: printed nothing for {DEADLINE_S:g} s")
     line = child.output.readline()
     if not line:
-        raise child.failed("ended")
+        raise ChildFailed(f"{child.process.args!r}: ended; see its standard error")
     return line.decode().rstrip("\n")

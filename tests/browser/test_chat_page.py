@@ -129,7 +129,7 @@ def test_a_reloaded_page_and_a_second_tab_are_the_same_user(browser: Browser, tr
 
 @pytest.mark.parametrize("command", [*(row.slug for row in TRANSPORTS), "pusher_adapter --presence webhook"])
 def test_a_page_that_is_left_is_offline_at_once_and_the_back_button_resumes_it(browser: Browser, command: str) -> None:
-    with page_server(*command.split()) as server:
+    with page_server(*command.split(), "--lease", "300") as server:  # longer than this test waits
         ada, bob = joined(browser, server.address, "Ada"), joined(browser, server.address, "Bob")
         ada.evaluate(WRITE_WHEN_HIDDEN)
         ada.goto(f"{server.address}/health")
@@ -143,7 +143,7 @@ def test_a_page_that_is_left_is_offline_at_once_and_the_back_button_resumes_it(b
             texts = page.locator("#messages li span")
             expect(texts).to_contain_text(["while you were away", "back again"])
             expect(texts.get_by_text("at the last moment")).to_have_count(1)
-        ada.close(run_before_unload=True)  # a lease is longer than this test waits
+        ada.close(run_before_unload=True)
         expect(bob.locator("#members li.offline")).to_have_text(["Ada"])
 
 

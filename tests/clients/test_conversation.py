@@ -197,17 +197,18 @@ def address_of(server: Server) -> str:
     return f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_unread_frames_do_not_delay_closing() -> None:
+async def test_unread_frames_do_not_delay_closing(monkeypatch: pytest.MonkeyPatch) -> None:
     all_sent = asyncio.Event()
     closed = asyncio.Event()
 
     async def send_all(socket: ServerConnection) -> None:
-        for _ in range(200):  # `websockets` stops reading when 16 wait unread, and gives up closing after 10 s
+        for _ in range(200):  # `websockets` stops reading when 16 wait unread
             await socket.send("{}")
         all_sent.set()
         await socket.wait_closed()
         closed.set()
 
+    monkeypatch.setattr("clients.chat_socket.CLOSE_S", 10 * DEADLINE_S)
     async with serve(send_all, "127.0.0.1", 0) as server:
         socket = await ChatSocket.connect(address_of(server), DEADLINE_S)
         async with asyncio.timeout(DEADLINE_S):
@@ -239,7 +240,7 @@ async def test_closing_does_not_wait_for_a_server_that_reads_nothing(monkeypatch
         socket.transport.abort()
 
     async with serve(read_nothing, "127.0.0.1", 0) as server:
-        socket = await connect(address_of(server), proxy=None)
+        socket = await connect(address_of(server), proxy=None, close_timeout=10 * DEADLINE_S)
         await socket.recv()
         async with asyncio.timeout(DEADLINE_S):
             await close_websocket(socket)

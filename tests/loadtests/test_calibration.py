@@ -14,6 +14,7 @@ from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuanti
 from loadtests.experiments.calibration.stub_room import StubLog, StubRoom
 from servers.core.wire import Page, Send
 from servers.transports import TRANSPORTS
+from tests.support.deadline import DEADLINE_S
 from tests.support.loadtest_run import run_in_this_process
 
 DELAYS_MS = [0.0, 20.0]
@@ -63,7 +64,7 @@ async def test_the_stub_delays_every_message_and_keeps_the_order() -> None:
     room.listeners.add(Mock(deliver=deliver))
     acks = [room.send(Send(client_id=str(number), text="hi"), "ann", perf_counter()) for number in range(3)]
     assert room.after(0).events == ()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         assert [await received.get() for _ in acks] == [ack.seq for ack in acks] == [1, 2, 3]
     arrived = {seq: moment_s for _, seq, moment_s in log.arrived}
     assert all(moment_s - arrived[seq] >= 0.005 for _, seq, _, moment_s in log.handed_out)

@@ -50,7 +50,7 @@ def test_a_comparison_of_a_deployment_adds_up_and_counts_all_processes(deploymen
 @pytest.mark.process
 @pytest.mark.drill
 def test_each_deployment_has_a_row_in_which_nothing_is_lost(tmp_path: Path) -> None:
-    run_loadtests(tmp_path, "deployments --quick", timeout_s=200)
+    run_loadtests(tmp_path, "deployments --quick")
     rows = json.loads((tmp_path / DEPLOYMENTS_FILE).read_text())["deployments"]
     assert {row["deployment"] for row in rows} == {deployment.name for deployment in DEPLOYMENTS}
     assert_sound(rows)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, Request, expect
@@ -58,8 +59,10 @@ class Window:
         named = f"name={name}" if name else ""
         self.page.goto(f"{address}/?{'&'.join(filter(None, (named, query)))}")
         entered, is_full = self.page.locator("#text:enabled"), self.page.get_by_text("close one first")
+        deadline_s = monotonic() + DEADLINE_S
         expect(entered.or_(is_full)).to_be_visible()
         while is_full.is_visible():  # for some seconds a demo keeps the windows whose pages were closed
+            assert monotonic() < deadline_s, "no window is freed"
             self.page.reload()
             expect(entered.or_(is_full)).to_be_visible()
 

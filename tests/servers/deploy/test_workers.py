@@ -15,7 +15,7 @@ import pytest
 
 from servers import stats
 from servers.core.errors import Unavailable
-from servers.deploy.child_process import LOOPBACK, ChildProcess, started
+from servers.deploy.child_process import LOOPBACK, READY_S, ChildProcess, started
 from servers.deploy.supervised_part import Part, Renewal
 from servers.deploy.supervisor import Supervisor
 from servers.listening_sockets import reusable_socket
@@ -75,7 +75,7 @@ async def test_a_worker_that_dies_is_replaced_and_a_stop_is_handled_meanwhile(wo
     assert new
     new.suspend()  # so that it is not ready for as long as the test likes
     workers.process.send_signal(signal.SIGTERM)
-    _, alive = await asyncio.to_thread(psutil.wait_procs, [psutil.Process(first)], DEADLINE_S / 2)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [psutil.Process(first)], READY_S / 2)
     new.resume()
     assert alive == []
     assert await asyncio.to_thread(workers.process.wait, DEADLINE_S) == 0
