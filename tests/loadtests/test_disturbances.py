@@ -24,7 +24,7 @@ from loadtests.harness.generator import generating
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import OUTLASTED
 from loadtests.harness.server_probe import Probe, ServerCounters, serving
-from loadtests.plan.workload import Workload
+from loadtests.plan.workload import H2, Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
 from results.schema import CELLS
@@ -197,3 +197,10 @@ def test_after_a_restart_each_user_reconnects_by_one_request_and_every_message_a
     assert 0 <= restarted.number("storm_p50_s") <= restarted.number("storm_max_s")
     counted = [column.name for column in CELLS if column.dtype == "int64"]
     assert {name: type(figures[name]) for name in counted} == dict.fromkeys(counted, int)
+
+
+@pytest.mark.usefixtures("certificates")
+@pytest.mark.parametrize(("slug", "link"), [("long_polling", "plain"), ("server_sent_events", H2)])
+def test_users_over_http_return_after_a_restart_and_every_message_arrives_once(slug: str, link: str) -> None:
+    restarted = measured(slug, replace(RESTARTED, link=link))
+    assert restarted.figures["delivered"] == restarted.figures["expected"] == 4 * restarted.number("messages") > 0

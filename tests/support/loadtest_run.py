@@ -17,6 +17,7 @@ from loadtests import compare
 from loadtests.__main__ import app
 from loadtests.harness.cores import Cores
 from results.schema import CELLS_FILE, MANIFEST
+from tests.support.deadline import DEADLINE_S
 
 ROOT = Path(__file__).parents[2]
 ANYWHERE = Cores(None, None)
@@ -56,10 +57,10 @@ def measure_by(monkeypatch: pytest.MonkeyPatch, side_effect: Any) -> Mock:
     return measure
 
 
-def run_loadtests(out: Path, command: str, timeout_s: float = 240) -> str:
+def run_loadtests(out: Path, command: str) -> str:
     """Run a command of the load tests, which must succeed; return what it printed."""
     arguments = [sys.executable, "-m", "loadtests", *command.split(), "--out", str(out)]
-    done = subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s)
+    done = subprocess.run(arguments, check=False, cwd=ROOT, capture_output=True, text=True, timeout=4 * DEADLINE_S)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
