@@ -9,7 +9,7 @@ from pusher.http import Request
 
 from servers.deploy.child_process import READY_S, ChildProcess, free_port, python_module
 from servers.transports import TRANSPORTS, Transport
-from tests.support.chat_page import enter, joined, page_server, write
+from tests.support.chat_page import enter, joined, page_server, until, write
 from tests.support.guest import stats
 from tests.support.pusher_process import ENV, official_api, push_service, service_settings
 
@@ -81,8 +81,7 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
             write(ada, "read, too")
             expect(texts).to_have_text(["pushed", "read", "read, too"])
             with push_service("--port", env["PUSHER_PORT"]) as revived:
-                while stats(revived.address)["subscriptions"] < 2:
-                    bob.wait_for_timeout(100)  # lets the pages run
+                until(bob, lambda: stats(revived.address)["subscriptions"] == 2)
                 write(ada, "pushed again")
                 expect(texts).to_contain_text(["read, too", "pushed again"])
                 assert stats(revived.address)["deliveries"] >= 2
@@ -99,8 +98,7 @@ def test_a_page_whose_connection_the_api_has_ended_joins_again_and_is_pushed_to(
         with official_api(service.address) as api, ada.expect_request("**/join"), ada.expect_websocket():
             client = api._pusher_client  # the official library itself posts to a path that the vendor does not have
             client.http.send_request(Request(client, "POST", path))
-        while stats(service.address)["subscriptions"] < 2:
-            ada.wait_for_timeout(100)  # lets the pages run
+        until(ada, lambda: stats(service.address)["subscriptions"] == 2)
         write(bob, "Are you back?")
         expect(ada.locator("#messages li span")).to_have_text(["Are you back?"])
 

@@ -1,14 +1,15 @@
-"""What changes the whole demo, in a real browser: a crowd in every lane, and another host."""
+"""What concerns the whole demo, in a real browser: its counters, a crowd in every lane, and another host."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from playwright.sync_api import expect
 
 from servers.transports import TRANSPORTS
 from tests.browser.conftest import OpenWindow
-from tests.support.demo_window import running_demo
+from tests.support.chat_page import until
+from tests.support.demo_window import Window, running_demo
 
 pytestmark = pytest.mark.process
 
@@ -20,6 +21,44 @@ def demo() -> Iterator[str]:
     """Run a demo for each test: there is one room."""
     with running_demo() as address:
         yield address
+
+
+def reset_between_requests(window: Window, slugs: Collection[str]) -> dict[str, int]:
+    """Reset the counters while no request of these lanes is on its way; return how many each has sent by then."""
+
+    def sent() -> dict[str, int]:
+        return {slug: len(window.requests_to(slug)) for slug in slugs}
+
+    def was_quiet() -> bool:
+        before = sent()
+        window.page.wait_for_timeout(500)
+        with window.page.expect_response("**/control"):
+            window.press("Reset counters")
+        return sent() == before
+
+    until(window.page, was_quiet)
+    return sent()
+
+
+def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:
+    dan = open_window("Dan")
+    others = set(FOUR) - {"short_polling"}  # which holds nothing between two polls, and continues to poll
+    for slug in others:
+        expect(dan.card(slug).locator("[data-figure=connections]")).to_have_text("1")
+    before = reset_between_requests(dan, others)
+    texts = [f"number {number}" for number in range(5)]
+    for text in texts:
+        dan.write(text)
+    for slug in FOUR:
+        dan.expect_last(slug, "number 4")
+        assert dan.shown(slug, texts) == texts
+
+    def agree() -> bool:
+        return all(dan.figure(slug, "requests") == str(len(dan.requests_to(slug)) - before[slug]) for slug in others)
+
+    until(dan.page, agree)
+    assert dan.figure("raw_websocket", "requests") == "0"
+    expect(dan.card("short_polling").locator("[data-figure=empty]")).not_to_have_text("0")
 
 
 def test_five_people_talk_in_every_lane_until_they_are_sent_home(open_window: OpenWindow) -> None:

@@ -19,6 +19,7 @@ from clients.inbox import Inbox
 from servers.core.wire import Cursor, Page, Refusal
 from tests.clients.test_backoff import scripted
 from tests.clients.test_inbox import page
+from tests.support.deadline import DEADLINE_S
 
 pytestmark = pytest.mark.process
 
@@ -65,7 +66,7 @@ def test_both_inboxes_return_the_same_events_in_order(web_inbox: WebInbox, start
 @cache
 def run_script(name: str, *arguments: str) -> str:
     command = ["node", str(SCRIPTS / name), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=DEADLINE_S).stdout.strip()
 
 
 def test_each_client_reads_the_time_in_an_id_that_the_other_made() -> None:

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from tests.support.deadline import DEADLINE_S
+
 SCRIPT = """
 import json
 from types import SimpleNamespace
@@ -53,7 +55,9 @@ for outcome in (Cursor("e", 2), ConnectionLost("no response")):
 @pytest.mark.process
 def test_no_page_waits_for_the_response_to_a_heartbeat() -> None:
     """One that says that the user lags behind, and one that never comes."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, timeout=DEADLINE_S
+    )
     assert [json.loads(line) for line in done.stdout.splitlines()] == [
         ["page, response outstanding", then] for then in ("missing events", "lost: no response")
     ]

@@ -9,6 +9,7 @@ from struct import pack
 import pytest
 
 from loadtests.accounts.wire_bytes import INFO_BYTES, WireBytes, disagreements, from_tcp_info
+from tests.support.deadline import DEADLINE_S
 from tests.support.loadtest_rows import counted
 
 linux = pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="TCP_INFO is Linux's")
@@ -103,5 +104,7 @@ print(open_count.up, *meter.total())
 @pytest.mark.process
 @linux
 def test_bytes_that_arrive_while_a_connection_closes_count() -> None:
-    shown = subprocess.run([sys.executable, "-c", GOODBYE], check=True, capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(
+        [sys.executable, "-c", GOODBYE], check=True, capture_output=True, text=True, timeout=DEADLINE_S
+    )
     assert shown.stdout.split() == ["100", "100", "50"]

@@ -1,11 +1,14 @@
 """A server's own page in a browser: open it, join under a name, write."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from time import monotonic
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from servers.deploy.child_process import ChildProcess, started
+from tests.support.deadline import DEADLINE_S
 
 WEB = Path(__file__).parents[2] / "clients" / "web"
 
@@ -33,3 +36,11 @@ def joined(browser: Browser | BrowserContext, address: str, name: str) -> Page:
 def write(page: Page, text: str) -> None:
     page.fill("#text", text)
     page.press("#text", "Enter")
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Let the browser's pages run until a condition holds that no page shows."""
+    deadline_s = monotonic() + DEADLINE_S
+    while not holds():
+        assert monotonic() < deadline_s, "the condition does not hold"
+        page.wait_for_timeout(100)

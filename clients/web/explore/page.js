@@ -57,8 +57,7 @@ function drawDelays(chosen) {
     const scaled = (delay) => (delay > half ? p50.value + (delay - half) * rise : (delay * p50.value) / half);
     const marks = Object.fromEntries(Object.entries(MARKS).map(([mark, share]) => [mark, scaled(delayS(row, share))]));
     const text = `${FIGURES.p50.show(p50.value)} · ${FIGURES.p95.show(p95.value)}`;
-    const looks = { colour, isPale: isBeyond(row, cores.value), isChosen: slug === chosen };
-    return { label, text, ...looks, marks };
+    return { label, text, marks, colour, isPale: isBeyond(row, cores.value), isChosen: slug === chosen };
   });
   const limit = { value: inputs.late, text: `too late beyond ${INPUTS.late.show(inputs.late)}` };
   drawRanges($("delays"), sizes.delays, rows, delayAxis, limit, "When readers see a message, by transport");

@@ -54,13 +54,10 @@ export class Controls {
   }
 
   /** Run every lane on a serverless host of that profile; with "" on servers of their own. */
-  async host(profile) {
+  host(profile) {
     $("host").value = profile;
-    const move = async () => {
-      await command("set_host", { profile });
-      await this.lanes.resetCounts();
-    };
-    await attempt(move, $("host"));
+    const move = () => command("set_host", { profile }).then(() => this.lanes.resetCounts());
+    return attempt(move, $("host"));
   }
 
   /** Cut this window off from every server, or connect it again. */

@@ -5,7 +5,7 @@ import { newClientId } from "../lane/client_ids.js";
 import { command } from "./demo.js";
 import { listed, numeral } from "../format.js";
 import { absentCard, Lane } from "./lane.js";
-import { announce, attempt, showError } from "./notices.js";
+import { announce, attempt, clearError, showError } from "./notices.js";
 
 const ROOM = "demo";
 const READY_MS = 15_000;
@@ -32,12 +32,14 @@ export class Lanes {
     return this.all.find((lane) => lane.slug === slug);
   }
 
-  /** Show further lanes, and that others are absent; resolves when their clients have joined. */
+  /** Show further lanes, and that others are absent; resolves when all have joined, or one once others are late. */
   async show(reached, absent = []) {
     const joined = reached.filter(({ slug }) => !this.find(slug)).map((one) => this.#open(one));
     $("lanes").append(...absent.map(absentCard));
     this.#showCount();
-    await Promise.allSettled(joined).then(() => Promise.all(joined)); // a failure waits for those that join
+    for (const lane of joined) lane.catch(({ message }) => showError(message));
+    await Promise.race([Promise.allSettled(joined), new Promise((resolve) => setTimeout(resolve, READY_MS))]);
+    if (!this.all.some(({ hasJoined }) => hasJoined)) await Promise.any(joined).catch(() => {}); // shown above
   }
 
   /** Write one message to every lane whose client has joined; resolves with each lane's latency, if it saw it. */
@@ -104,6 +106,7 @@ export class Lanes {
         joined: ({ account }) => {
           lane.hasJoined = true;
           sessionStorage.setItem(lane.address, account.token);
+          clearError(late);
           resolve();
         },
         failed: ({ detail }) => reject(new Error(`${lane.label}: ${detail}`)),
@@ -115,8 +118,8 @@ export class Lanes {
       this.all.push(lane);
       $("lanes").append(lane.card);
       $("medians").append(lane.shortcut);
-      const late = new Error(`${lane.label}: its client did not join within ${READY_MS / 1000} s`);
-      setTimeout(() => reject(late), READY_MS);
+      const late = `${lane.label}: its client did not join within ${READY_MS / 1000} s`;
+      setTimeout(() => lane.hasJoined || !this.all.includes(lane) || showError(late), READY_MS);
     });
   }
 
