@@ -15,6 +15,9 @@ from tests.support.pusher_process import ENV, official_api, push_service, servic
 
 pytestmark = pytest.mark.process
 
+SUBSCRIPTIONS = 4
+"""Those of two pages at the push service: each subscribes to its room and to its user."""
+
 WRITE_WHEN_HIDDEN = """() => {
   self.isAsItWasLeft = true;
   addEventListener("pagehide", () => {
@@ -81,7 +84,7 @@ def test_a_page_reads_over_http_while_the_push_service_is_down(browser: Browser)
             write(ada, "read, too")
             expect(texts).to_have_text(["pushed", "read", "read, too"])
             with push_service("--port", env["PUSHER_PORT"]) as revived:
-                until(bob, lambda: stats(revived.address)["subscriptions"] == 2)
+                until(bob, lambda: stats(revived.address)["subscriptions"] == SUBSCRIPTIONS)
                 write(ada, "pushed again")
                 expect(texts).to_contain_text(["read, too", "pushed again"])
                 assert stats(revived.address)["deliveries"] >= 2
@@ -98,7 +101,7 @@ def test_a_page_whose_connection_the_api_has_ended_joins_again_and_is_pushed_to(
         with official_api(service.address) as api, ada.expect_request("**/join"), ada.expect_websocket():
             client = api._pusher_client  # the official library itself posts to a path that the vendor does not have
             client.http.send_request(Request(client, "POST", path))
-        until(ada, lambda: stats(service.address)["subscriptions"] == 2)
+        until(ada, lambda: stats(service.address)["subscriptions"] == SUBSCRIPTIONS)
         write(bob, "Are you back?")
         expect(ada.locator("#messages li span")).to_have_text(["Are you back?"])
 
