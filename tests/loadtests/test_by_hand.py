@@ -202,8 +202,9 @@ def test_without_a_server_one_message_reports_it_and_the_failures_are_counted() 
     done = by_hand("--host", host, *USERS, *OPTIONS)
     assert (done.returncode, "Traceback" in done.stdout) == (1, False)
     assert done.stdout.count(f"ERROR/loadtests: A user cannot join at {host}") == 1
-    assert requests_of(done.stdout) == {"POST /login": LOAD.users, "Aggregated": LOAD.users}
-    assert re.search(rf"^{LOAD.users} +POST /login: .*refused", done.stdout, re.MULTILINE)
+    refused = requests_of(done.stdout)["POST /login"]
+    assert 1 <= refused <= LOAD.users, "the test ends soon after the first refusal"
+    assert re.search(rf"^{refused} +POST /login: .*refused", done.stdout, re.MULTILINE)
 
 
 class Page(httpx.Client):
