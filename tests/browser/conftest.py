@@ -6,8 +6,8 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser, expect
 
-from loadtests.harness.browser import chromium
-from tests.support.demo_window import DEADLINE_MS, Window, running_demo
+from tests.support.browser import DEADLINE_MS, patient_browser
+from tests.support.demo_window import Window, running_demo
 
 expect.set_options(timeout=DEADLINE_MS)
 
@@ -18,7 +18,7 @@ class OpenWindow(Protocol):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as running:
+    with patient_browser() as running:
         yield running
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, ViewportSize
 
-from loadtests.harness.browser import chromium
 from results.explorer import PAGE, page
 from results.schema import EXPLORER_FILE
+from tests.support.browser import patient_browser
 from tests.support.demo_window import Window, running_demo
 
 FOLDER = Path(__file__).parents[2] / "results" / "reference"
@@ -80,7 +80,7 @@ def animation(browser: Browser) -> None:
 
 
 def main() -> None:
-    with chromium() as browser:
+    with patient_browser() as browser:
         for name, settings in STILLS.items():
             still(browser, name, settings)
         explorer(browser)

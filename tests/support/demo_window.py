@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Page, R
 from servers.deploy.child_process import started
 from tests.support.deadline import DEADLINE_S
 
-DEADLINE_MS = 1000 * DEADLINE_S
 SCREEN = {"width": 1800, "height": 1100}
 """So large that every lane's frame is in sight: a browser draws no other."""
 
@@ -49,7 +48,6 @@ class Window:
         self, browser: Browser, address: str, name: str = "", query: str = "quiet", **settings: object
     ) -> None:
         self.page: Page = browser.new_page(**{"viewport": SCREEN, **settings})  # type: ignore[arg-type]
-        self.page.set_default_timeout(DEADLINE_MS)
         self.errors: list[str] = []
         self.hosts: set[str] = set()
         self.paths: dict[int | None, list[str]] = {}

@@ -15,10 +15,10 @@ import pytest
 from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosed
 
-from loadtests.harness.browser import chromium
 from servers.deploy.child_process import ChildProcess, python_module
 from servers.shortest.compare import CLIENT_AS_WRITTEN, CLIENT_CORRECTED, SERVER_AS_WRITTEN, SERVER_CORRECTED
 from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, line_of, node, running
+from tests.support.browser import patient_browser
 from tests.support.guest import silent_socket
 from tests.support.pusher_harness import Json
 from tests.support.pusher_process import push_service, service_settings
@@ -105,7 +105,7 @@ TALK = """async ([file, url]) => {
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """Return an empty page from the JavaScript's folder in Chromium, which can reach nothing but loopback."""
-    with http_server(partial(QuietHandler, directory=JAVASCRIPT)) as address, chromium() as browser:
+    with http_server(partial(QuietHandler, directory=JAVASCRIPT)) as address, patient_browser() as browser:
         page = browser.new_page()
         page.goto(f"{address}/")
         yield page
