@@ -59,7 +59,7 @@ BY_WEBHOOK = ("--presence", "webhook")
 
 async def poll_until(address: str, path: str = "/health", **facts: object) -> dict[str, Any]:
     """Request JSON, even of a server that has not started yet, until it contains these facts; return it."""
-    client = httpx.AsyncClient(base_url=address, trust_env=False, verify=tls_context())
+    client = httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S, verify=tls_context())
     async with asyncio.timeout(DEADLINE_S), client as http:
         while True:
             with suppress(httpx.TransportError):
@@ -248,7 +248,7 @@ async def test_only_a_genuine_webhook_counts_and_a_late_one_does_no_harm() -> No
             body = json.dumps({"time_ms": int(time.time() * 1000) - 200_000, "events": [event]})
             signature = signature or hex_hmac(ENV["PUSHER_SECRET"], body).encode()
             headers = {b"X-Pusher-Key": ENV["PUSHER_KEY"].encode(), b"X-Pusher-Signature": signature}
-            async with httpx.AsyncClient(trust_env=False, verify=tls_context()) as http:
+            async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S, verify=tls_context()) as http:
                 return (await http.post(webhook, content=body, headers=headers)).status_code
 
         async with harness.joined("Ada", "Bob") as (ada, bob):

@@ -85,7 +85,7 @@ def bare_socket(address: str, room: str, **options: Any) -> ClientConnection:
 def silent_socket(url: str, **options: Any) -> ClientConnection:
     """Open a WebSocket without pings, proxy or compression."""
     given = {"proxy": None, "compression": None, "ping_interval": None, "close_timeout": 1, **options}
-    opened: ClientConnection = connect(url.replace("http", "ws", 1), **given)
+    opened: ClientConnection = connect(url.replace("http", "ws", 1), open_timeout=DEADLINE_S, **given)
     return opened
 
 

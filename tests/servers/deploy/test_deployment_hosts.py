@@ -116,7 +116,7 @@ async def test_a_hosts_command_serves_page_and_sockets_and_stops_on_sigterm(tmp_
     env = {"PORT": str(port), "CHAT_STORE": f"sqlite:///{tmp_path}/chat.db", "CHAT_HOSTS": "chat.example.com other"}
     with listening(as_here(dockerfile("ENTRYPOINT")), port, env) as process:
         address = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=DEADLINE_S) as http:
             assert (await http.get("/web/chat.html", headers={"Host": "chat.example.com"})).is_success
         async with ChatHarness(find("raw_websocket"), address).joined("Ada", "Bob") as (ada, bob):
             await deliver("hello", ada, bob)

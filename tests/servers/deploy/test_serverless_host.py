@@ -177,7 +177,7 @@ async def test_a_function_that_dies_gets_the_platforms_error_and_is_replaced() -
 
 async def test_a_socket_beyond_the_limit_is_cut_without_a_close_frame() -> None:
     async with function(FLUID, max_duration_s=LIMIT_S) as client:
-        async with connect(echo(client), proxy=None) as socket:
+        async with connect(echo(client), proxy=None, open_timeout=DEADLINE_S) as socket:
             await socket.send("hello")
             assert await socket.recv() == "hello"
             with pytest.raises(ConnectionClosedError) as closed:
@@ -192,7 +192,7 @@ async def test_a_socket_beyond_the_limit_is_cut_without_a_close_frame() -> None:
 
 async def test_a_socket_that_its_client_closes_ends_its_invocation() -> None:
     async with function(FLUID) as client:
-        async with connect(echo(client), proxy=None):
+        async with connect(echo(client), proxy=None, open_timeout=DEADLINE_S):
             assert (await bill(client))["instances"]["busy"] == 1
         await until(client, lambda billed: billed["instances"]["busy"] == 0)
 
@@ -275,7 +275,7 @@ def test_the_ready_line_has_the_addresses_of_host_and_push_service_and_the_limit
     with started(command) as host, guest(host.address) as ada:
         assert host.facts["settings"]["max_duration_s"] == 7
         assert set(host.facts["pids"]) == {"api", "push_service"}
-        assert httpx.get(f"{host.facts['push_service']}/health", trust_env=False).is_success
+        assert httpx.get(f"{host.facts['push_service']}/health", trust_env=False, timeout=DEADLINE_S).is_success
         assert ada.http.get("/health").json()["transport"] == "pusher_adapter"
         assert ada.post("join").json()["lease_s"] == 8
         stats = ada.http.get("/stats").json()

@@ -78,7 +78,7 @@ def test_health_and_stats_count_what_a_bill_would(address: str, api: pusher.Push
     until(lambda: stats(address)["connections_open"] == 0)  # none of an earlier test
     before = stats(address)
     with open_connection(address) as (client, socket_id):
-        assert httpx.get(f"{address}/health", trust_env=False).json() == {"status": "ok"}
+        assert httpx.get(f"{address}/health", trust_env=False, timeout=DEADLINE_S).json() == {"status": "ok"}
         subscribe(client, socket_id, "private-billed")
         api.trigger("private-billed", "message", "1")
         assert receive_event(client) == "message"
@@ -148,7 +148,9 @@ def test_a_plans_limits_of_connections_and_messages_are_enforced() -> None:
 
 def test_a_body_over_the_limit_is_refused_with_413_before_its_signature_is_checked(address: str) -> None:
     too_long = b"x" * (1024 * 1024 + 1)
-    assert httpx.post(f"{address}/apps/7/events", content=too_long, trust_env=False).status_code == 413
+    assert (
+        httpx.post(f"{address}/apps/7/events", content=too_long, trust_env=False, timeout=DEADLINE_S).status_code == 413
+    )
 
 
 @pytest.mark.parametrize(
