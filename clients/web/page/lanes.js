@@ -37,7 +37,7 @@ export class Lanes {
     const joined = reached.filter(({ slug }) => !this.find(slug)).map((one) => this.#open(one));
     $("lanes").append(...absent.map(absentCard));
     this.#showCount();
-    for (const lane of joined) lane.catch(({ message }) => showError(message));
+    for (const joining of joined) joining.catch(({ message }) => showError(message));
     await Promise.race([Promise.allSettled(joined), new Promise((resolve) => setTimeout(resolve, READY_MS))]);
     if (!this.all.some(({ hasJoined }) => hasJoined)) await Promise.any(joined).catch(() => {}); // shown above
   }
