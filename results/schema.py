@@ -23,6 +23,9 @@ CELLS_FILE = "cells.csv"
 KINDS_FILE = "kinds.csv"
 DELIVERIES_FILE = "deliveries.csv.gz"
 PERCENTS = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+SERVERS_CPU = ("api_cpu_s", "push_service_cpu_s", "store_cpu_s", "proxy_cpu_s")
+"""The columns whose sum is the servers' CPU time; one of them is nan where a part cannot be seen."""
+
 SAMPLES_MIN = {50: 1, 95: 20, 99: 1_000}
 """How many deliveries each percentile needs: the p99 of 1,000 has ten above it; any number has a median. A percentile
 of fewer deliveries is not shown, or shown with a warning."""

@@ -7,12 +7,14 @@ only a little late does not explain servers that were very late. Pure.
 
 from dataclasses import asdict
 from enum import StrEnum
+from math import isnan
 from statistics import median
 
 from loadtests.accounts.cell import Cell
 from loadtests.accounts.verdict import VOID_S
 from loadtests.plan.workload import HOLD_S, LEASE_S, SILENCE_S
 from results.predictions import Prediction, latency_s, remarks
+from results.schema import SERVERS_CPU
 
 BUDGET_S = 0.5  # how far a p95 may lie above the predicted one
 FULL = 0.9  # of a core's time
@@ -58,13 +60,16 @@ class Limit(StrEnum):
     GENERATOR = "generator"
 
 
-def limit_of(cell: Cell) -> Limit:
-    """Return what limited a cell; where several did, the cause and not its effect."""
+def limit_of(cell: Cell, generator_cores: int = 1) -> Limit:
+    """Return what limited a cell; where several did, the cause and not its effect.
+
+    generator_cores: how many cores the load generator can fill. The servers share one.
+    """
     full_s = FULL * cell.number("readings_apart_s")
     lag_s = cell.number("heartbeat_lag_p99_s")
-    if cell.number("generator_cpu_s") > full_s:
+    if cell.number("generator_cpu_s") > generator_cores * full_s:
         return Limit.GENERATOR
-    if cell.number("api_cpu_s") + cell.number("push_service_cpu_s") > full_s:
+    if sum(used_s for used_s in map(cell.number, SERVERS_CPU) if not isnan(used_s)) > full_s:
         return Limit.SERVERS
     if cell.messages and cell.latency_ms(95) > predicted_latency_ms(cell, 95) + 1000 * BUDGET_S:
         return Limit.GENERATOR if lag_s > BUDGET_S / 2 else Limit.LATENCY

@@ -26,6 +26,10 @@ class Cores:
     servers: int | None
     generator: frozenset[int] | None
 
+    def filled_by(self, generators: int) -> int:
+        """Return how many cores these load generators can fill: each runs on one at a time."""
+        return min(generators, len(self.generator or usable()))
+
     @property
     def label(self) -> str:
         """What is pinned, for the manifest."""

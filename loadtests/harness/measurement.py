@@ -72,7 +72,9 @@ def measure(
         readings = _read_window(window, workload, servers, probe, watch)
         samples = generator.await_samples(showing("waiting for the last deliveries"))
         speed |= work_s(cores, "after")
-        return _cell_of(planned, readings, samples, probe, speed, servers.server.settings)
+        cell = _cell_of(planned, readings, samples, probe, speed, servers.server.settings)
+    limit = limit_of(cell, cores.filled_by(generators)) if planned.up_to_limit else Limit.NONE
+    return replace(cell, figures={**cell.figures, "limit": limit})
 
 
 class Readings(NamedTuple):
@@ -86,7 +88,7 @@ class Readings(NamedTuple):
 def _cell_of(
     planned: Planned, readings: Readings, samples: Samples, probe: Probe, speed: Reading, settings: Mapping[str, Any]
 ) -> Cell:
-    """Put servers' and clients' figures together, with the limit that was met if the scenario looks for it."""
+    """Put servers' and clients' figures together."""
     before, storm, after = readings
     reconnections = samples.reconnections_in_window()
     spent = probe.difference(before, after) | storm.figures(reconnections, after) | speed
@@ -94,9 +96,7 @@ def _cell_of(
     if (late_s := spent["readings_apart_s"] - planned.workload.measured_s) > LATE_S:
         doubts.append(f"the servers responded {late_s:.1f} s late when their counters were read")
     doubts += storm.doubts(reconnections, after["readings_apart_s"])
-    cell = make_cell(planned, samples, spent, digest(scheduled(planned.workload)), doubts, settings)
-    limit = limit_of(cell) if planned.up_to_limit else Limit.NONE
-    return replace(cell, figures={**cell.figures, "limit": limit})
+    return make_cell(planned, samples, spent, digest(scheduled(planned.workload)), doubts, settings)
 
 
 def _read_window(window: Window, workload: Workload, servers: RunningServers, probe: Probe, watch: OnTick) -> Readings:

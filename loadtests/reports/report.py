@@ -21,7 +21,7 @@ from loadtests.harness.manifest import label, push_service
 from loadtests.plan.workload import CHARTS_S, H2
 from loadtests.reports.cell_notes import print_kinds, print_notes
 from loadtests.scenarios import SCENARIOS, Planned, Scenario
-from results.schema import SAMPLES_MIN
+from results.schema import SAMPLES_MIN, SERVERS_CPU
 from results.terminal import FittedTable, TableColumn, TableRow, columns_of, note
 from servers.transports import RENTED
 
@@ -179,7 +179,7 @@ def _measured(cell: Cell) -> list[str]:
         *(f"{cell.latency_ms(percent):,.0f}" for percent in (50, 95, 99)),
         _formatted(cell.per_delivery("requests_send", "requests_receive", "requests_upkeep"), ".2f"),
         _formatted(cell.bytes_per_delivery, ",.0f"),
-        _formatted(1000 * cell.per_delivery("api_cpu_s", "push_service_cpu_s", "store_cpu_s", "proxy_cpu_s"), ".2f"),
+        _formatted(1000 * cell.per_delivery(*SERVERS_CPU), ".2f"),
         _formatted(cell.number("empty_answers") / reads, ".1%") if reads else "no reads",
     ]
 

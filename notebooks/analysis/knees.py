@@ -15,7 +15,7 @@ from notebooks.analysis.comparisons import latency_ms
 from notebooks.analysis.figures.curves import Curve
 from notebooks.analysis.quantiles import Interval, interval
 from notebooks.analysis.runs import BrokenRun, Run, in_registry_order, label, load, manifest_of, table_of
-from results.schema import CELLS, CELLS_FILE
+from results.schema import CELLS, CELLS_FILE, SERVERS_CPU
 from servers import transports
 
 SCENARIO = "steps"
@@ -127,7 +127,7 @@ def _step(folder: Path, cells: pd.DataFrame, point: str, refused: int) -> Step:
         return Step(_users(point), None, None, bottlenecks, repeats)
     run = load(folder, SCENARIO, point)
     slug = str(valid["transport"].iloc[0])
-    core = (valid["api_cpu_s"] + valid["push_service_cpu_s"]) / valid["readings_apart_s"]
+    core = valid[list(SERVERS_CPU)].sum(axis="columns") / valid["readings_apart_s"]
     return Step(_users(point), latency_ms(run, slug, 95), interval(list(core)), bottlenecks, repeats)
 
 
@@ -145,7 +145,7 @@ def _bottleneck(limit: str, verdict: str, reason: str, wrong: int) -> str:
 def upkeep(idle: Run, fewer: Run, slug: str) -> dict[str, str]:
     """Return what one idle user costs the servers. fewer: a run with fewer users, to compare memory with."""
     cells, base = idle.cells_of(slug), fewer.cells_of(slug)
-    cpu_us = 1e6 * (cells["api_cpu_s"] + cells["push_service_cpu_s"]) / (cells["users"] * cells["measured_s"])
+    cpu_us = 1e6 * cells[list(SERVERS_CPU)].sum(axis="columns") / (cells["users"] * cells["measured_s"])
     more = int(cells["users"].max() - base["users"].max())
     memory_kb = (_resident_bytes(cells) - _resident_bytes(base).median()) / more / 1000
     return {

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from results.costs.rates import LOADS, Causes, Rate, fitted, memory
+from results.schema import SERVERS_CPU
 from servers.transports import TRANSPORTS, Reads, Transport, find
 
 Links = Mapping[str, Mapping[str, Any]]
@@ -21,7 +22,7 @@ Links = Mapping[str, Mapping[str, Any]]
 
 UNITS = {
     "bytes": ["client_up_bytes", "client_down_bytes", "publish_bytes"],
-    "cpu_s": ["api_cpu_s", "push_service_cpu_s", "store_cpu_s", "proxy_cpu_s"],
+    "cpu_s": list(SERVERS_CPU),
     "api_cpu_s": ["api_cpu_s"],
 }
 MEMORY = ["api_rss_bytes", "push_service_rss_bytes"]

@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from loadtests.accounts.predictions import Limit, limit_of
 from loadtests.accounts.verdict import WORK
 from loadtests.choices import choose_scenarios
 from loadtests.harness.children import NotMeasured, Overloaded
+from loadtests.harness.cores import Cores
 from loadtests.harness.manifest import MEASURED, NOT_MEASURED, ROOT, measured_code, measured_files
 from loadtests.plan.workload import H2, HOLD_S
 from loadtests.reports import run_folder, tables
@@ -106,19 +108,24 @@ def test_a_limit_ends_the_larger_loads_of_its_repeat_and_transport_only() -> Non
 
 
 @pytest.mark.parametrize(
-    ("figures", "limit"),
+    ("figures", "generators", "limit"),
     [
-        ({}, Limit.NONE),
-        ({"api_cpu_s": 6.0, "push_service_cpu_s": 3.5}, Limit.SERVERS),
-        ({"api_cpu_s": 9.5, "generator_cpu_s": 9.5}, Limit.GENERATOR),
-        ({"api_cpu_s": 9.5, "heartbeat_lag_p99_s": 0.03}, Limit.SERVERS),
-        ({"api_cpu_s": 9.5, "readings_apart_s": 20.0}, Limit.NONE),
-        ({"heartbeat_lag_p99_s": 0.03}, Limit.GENERATOR),
+        ({}, 1, Limit.NONE),
+        ({"api_cpu_s": 6.0, "push_service_cpu_s": 3.5}, 1, Limit.SERVERS),
+        ({"api_cpu_s": 3.0, "store_cpu_s": 3.0, "proxy_cpu_s": 3.0}, 1, Limit.SERVERS),
+        ({"api_cpu_s": 9.5, "store_cpu_s": nan}, 1, Limit.SERVERS),
+        ({"api_cpu_s": 9.5, "generator_cpu_s": 9.5}, 1, Limit.GENERATOR),
+        ({"generator_cpu_s": 17.0}, 2, Limit.NONE),
+        ({"generator_cpu_s": 19.0}, 4, Limit.GENERATOR),
+        ({"api_cpu_s": 9.5, "heartbeat_lag_p99_s": 0.03}, 1, Limit.SERVERS),
+        ({"api_cpu_s": 9.5, "readings_apart_s": 20.0}, 1, Limit.NONE),
+        ({"heartbeat_lag_p99_s": 0.03}, 1, Limit.GENERATOR),
     ],
 )
-def test_the_limit_is_named_that_caused_the_others(figures: dict[str, float], limit: Limit) -> None:
+def test_the_limit_is_named_that_caused_the_others(figures: dict[str, float], generators: int, limit: Limit) -> None:
     measured = cell(BOTH)
-    assert limit_of(replace(measured, figures={**measured.figures, **figures})) is limit
+    filled = Cores(0, frozenset({1, 2})).filled_by(generators)
+    assert limit_of(replace(measured, figures={**measured.figures, **figures}), filled) is limit
 
 
 @pytest.mark.parametrize(("lag_s", "limit"), [(0.03, Limit.LATENCY), (0.3, Limit.GENERATOR)])
