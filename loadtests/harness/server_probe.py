@@ -19,7 +19,7 @@ import psutil
 from loadtests.accounts.cell import Reading
 from loadtests.accounts.wire_bytes import ClientBytes, WireBytes, disagreements
 from loadtests.harness.children import Overloaded, running
-from loadtests.harness.parts import Parts, family_cpu_s
+from loadtests.harness.parts import Parts
 from loadtests.harness.provisioned_store import EMBEDDED
 from loadtests.plan.workload import HOLD_S, LEASE_S
 from servers.deploy.child_process import OnTick, python_module
@@ -109,7 +109,7 @@ class Probe:
         self._counters_of = counters_of
         self._counts_all_bytes = counts_all_bytes
         self._earlier: Reading = {}
-        self._generator = psutil.Process(generator_pid)
+        self._generator = Parts({"generator": generator_pid})
         self._attach(server)
         self._peak_bytes: Reading = {"api_rss_bytes": 0 if server.pids else nan, "push_service_rss_bytes": 0}
 
@@ -126,7 +126,7 @@ class Probe:
         return {
             **{column: value + self._earlier.get(column, 0) for column, value in counted.items()},
             "readings_apart_s": perf_counter(),
-            "generator_cpu_s": family_cpu_s(self._generator),
+            "generator_cpu_s": sum(self._generator.used_s().values()),
             "stolen_s": stolen_s(),
         }
 
