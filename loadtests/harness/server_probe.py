@@ -183,10 +183,11 @@ NO_SERVICE: dict[str, Any] = {"wire": {"http": NO_TRAFFIC, "websocket": NO_TRAFF
 
 
 class ServerCounters:
-    """The counters of an API and of its push service, if that is ours."""
+    """The counters of an API and of its push service, if that is ours; is_rented: if it is not."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, is_rented: bool = False) -> None:
         self._server = server
+        self._is_rented = is_rented
 
     def __call__(self) -> Reading:
         """Wait for the counters; raises Overloaded if none come in time."""
@@ -203,6 +204,6 @@ class ServerCounters:
             "empty_answers": api["empty_answers"],
             "server_up_bytes": sum(wire["received"] for wire in to_clients),
             "server_down_bytes": sum(wire["sent"] for wire in to_clients),
-            "publish_bytes": sum(service["wire"]["http"].values()),
+            "publish_bytes": nan if self._is_rented else sum(service["wire"]["http"].values()),
             "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"] - 2,
         }

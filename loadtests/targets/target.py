@@ -8,6 +8,7 @@ apart, since they exist only in the experiment.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,11 @@ class OurServers:
 
     def probe(self, transport: Transport, server: Server, generator_pid: int) -> Probe:
         """Return the object that reads its counters."""
-        uses_rented_service = transport.needs_push_service and not server.push_service
+        is_rented = transport.needs_push_service and not server.push_service
         takes_webhooks = server.settings.get("presence") == "webhook"  # the API counts them as bytes from clients
         by_tls = server.authority or PROXY in server.pids  # servers count decrypted bytes
-        counts_all = not (uses_rented_service or takes_webhooks or by_tls)
-        return Probe(server, generator_pid, ServerCounters, counts_all)
+        counts_all = not (is_rented or takes_webhooks or by_tls)
+        return Probe(server, generator_pid, partial(ServerCounters, is_rented=is_rented), counts_all)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,12 @@ MEMORY = ["api_rss_bytes", "push_service_rss_bytes"]
 
 
 def by_link(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the unit costs of each transport on each link where all of `LOADS` were measured, and all CPU time."""
+    """Return the unit costs of each transport on each link where all of `LOADS` and all they cost were measured."""
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for link, of_link in cells.groupby("link", sort=False):
         for row in TRANSPORTS:
             own = of_link[of_link["transport"] == row.slug]
-            is_counted = own[UNITS["cpu_s"]].notna().all(axis=None)
+            is_counted = own[[*UNITS["bytes"], *UNITS["cpu_s"]]].notna().all(axis=None)
             if set(LOADS) <= set(own["scenario"]) and is_counted:
                 found[str(link)][row.slug] = costs = unit_costs(own, row)
                 heavy = found["plain"].get(row.slug, costs)  # other links are not measured under heavy load

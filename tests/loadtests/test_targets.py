@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from loadtests.experiments.deployments.command import trials
-from loadtests.harness.server_probe import Probe, Server
+from loadtests.harness import server_probe
+from loadtests.harness.server_probe import NO_TRAFFIC, Probe, Server
 from loadtests.plan.workload import Workload
 from loadtests.reports import report
 from loadtests.reports.trials import WRONG
 from loadtests.scenarios import experiment
+from loadtests.targets.target import OurServers
 from results import schema
 from results.schema import DEPLOYMENTS_FILE
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
@@ -78,6 +80,17 @@ def assert_sound(rows: list[dict[str, Any]]) -> None:
         assert row["api_cpu_s"] > 0
         assert (row["store_cpu_s"] > 0) == (row["store"] != "sqlite")
         assert (row["push_service_cpu_s"] > 0) == (row["transport"] == "pusher_adapter")
+
+
+def test_what_crosses_the_way_to_a_rented_push_service_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = {"http": NO_TRAFFIC, "websocket": NO_TRAFFIC, "connections_open": 1}
+    counted = {"requests": {}, "command_frames": 0, "empty_answers": 0, "wire": wire}
+    monkeypatch.setattr(server_probe, "read_stats", lambda *_, authority: counted)
+    server = Server("http://api", "", {"api": os.getpid()}, {})
+    published = {row: OurServers().probe(row, server, os.getpid()).read()["publish_bytes"] for row in TRANSPORTS}
+    assert {row: math.isnan(count) for row, count in published.items()} == {
+        row: row.needs_push_service for row in TRANSPORTS
+    }
 
 
 def test_a_figure_that_a_server_does_not_count_is_nan_and_shown_as_a_dash() -> None:

@@ -196,11 +196,16 @@ def test_the_cores_of_a_load_are_those_of_all_servers(tmp_path: Path) -> None:
     assert scale[0] > 3 * scale[1]
 
 
-def test_without_the_cpu_time_of_a_part_no_cores_are_shown_and_the_committed_unit_costs_hold(tmp_path: Path) -> None:
-    found = constants(part_of_the_reference(tmp_path, "scenario", ".*", store_cpu_s="nan"))
-    assert not any("cores" in each for load in found["loads"] for each in load["measured"].values())
+@pytest.mark.parametrize(
+    ("column", "shown", "unit"), [("store_cpu_s", "cores", "cpu_s"), ("publish_bytes", "bytes", "bytes")]
+)
+def test_what_was_not_counted_of_a_part_is_not_shown_and_the_committed_unit_costs_hold(
+    tmp_path: Path, column: str, shown: str, unit: str
+) -> None:
+    found = constants(part_of_the_reference(tmp_path, "scenario", ".*", **{column: "nan"}))
+    assert not any(shown in each for load in found["loads"] for each in load["measured"].values())
     for slug, units in found["links"]["plain"].items():
-        assert units["cpu_s"] == CONSTANTS["links"]["plain"][slug]["cpu_s"]
+        assert units[unit] == CONSTANTS["links"]["plain"][slug][unit]
 
 
 def test_where_clients_count_no_bytes_those_of_the_servers_are_taken(tmp_path: Path) -> None:
