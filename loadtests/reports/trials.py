@@ -80,10 +80,15 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
             record[trial.table].append(row)
             _write(record, tables, path, aside)
             console.print(f"{trial.table}: {one_line(row)}", markup=False)
-    failed = missing > 0 or any(row.get(column, 0) for name in tables for row in record[name] for column in WRONG)
+    failed = missing > 0 or any(_is_wrong(row) for name in tables for row in record[name])
     _write(record | {"partial": failed}, tables, path, aside)
     console.print(f"Written to {path}")
     return 1 if failed else 0
+
+
+def _is_wrong(row: Row) -> bool:
+    """Whether any count of WRONG is above 0; one that is unknown is not."""
+    return any(float(row.get(column) or 0) > 0 for column in WRONG)
 
 
 def _resume(record: dict[str, Any], path: Path) -> Path | None:

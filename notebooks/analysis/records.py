@@ -46,7 +46,7 @@ def table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[Colum
 
 def check(path: Path, *tables: pd.DataFrame) -> None:
     """Raise BrokenRun when a send failed, or a delivery is missing, doubled or out of order."""
-    errors = sum(int(rows[ERRORS].to_numpy().sum()) for rows in tables)
+    errors = sum(int(rows[ERRORS].sum().sum()) for rows in tables)
     if errors or any((rows["delivered"] != rows["expected"]).any() for rows in tables if "expected" in rows):
         found = f"{errors} sends failed, or deliveries were lost, doubled or out of order"
         raise BrokenRun(f"{path}: {found}; or the deliveries are not as many as were due")

@@ -87,7 +87,7 @@ def _over_repeats(name: str, values: Sequence[Any]) -> Any:
 
 
 def judge(row: HostedRow, cuts_per_hour: float = 0.0) -> Judgement:
-    """Return the outcome: failed if not all users connect; degraded if users are interrupted or waiting is billed.
+    """Return the outcome: failed if not all users connect and send, degraded if one is interrupted or pays for waiting.
 
     Degraded: the host's limit cut a connection, or must by theory, since it is shorter than an hour; a user was shown
     as offline who was not; a request was refused with a 429; or half of each user's hour or more is billed. (A lost
@@ -96,6 +96,8 @@ def judge(row: HostedRow, cuts_per_hour: float = 0.0) -> Judgement:
     figures = row.figures
     if figures["connected"] < figures["users"]:
         return Judgement(Outcome.FAILS, (f"{figures['connected']} of {figures['users']} connect",))
+    if not figures["messages"]:
+        return Judgement(Outcome.FAILS, ("not all could send",))
     reasons = {
         f"cut {_times(row.cuts)}": row.cuts,
         f"{cuts_per_hour:g} cuts an hour in theory": cuts_per_hour > 0 and not row.cuts,

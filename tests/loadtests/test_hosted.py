@@ -122,11 +122,12 @@ def test_the_response_time_leaves_out_held_and_failed_requests() -> None:
 
 
 def test_a_host_on_which_nobody_can_join_has_a_row_with_the_reason() -> None:
-    noted = Samples(troubles=["user 0 joining: HTTP 404", "0 of 2 users had joined"])
+    noted = Samples(troubles=["user 0 joining: HTTP 404", "0 of 2 users had joined"], send_retries=3)
     figures = row(noted, "raw_websocket", bill(up_s=1.0), bill(up_s=31.0, upgrades_ignored=60))
     assert (figures["users"], figures["connected"], figures["expected"], figures["upgrades_ignored"]) == (2, 0, 0, 60)
     assert figures["reason"] == "user 0 joining: HTTP 404; 0 of 2 users had joined"
-    assert isnan(float(figures["latency_p50_s"]))
+    assert [figures[name] for name in ("messages", "send_retries", "send_failures")] == [0, 3, 0]
+    assert all(isnan(float(figures[name])) for name in ("latency_p50_s", "lost", "duplicates", "out_of_order"))
 
 
 def timeline(noted: Samples, slug: str) -> list[tuple[object, ...]]:

@@ -3,6 +3,7 @@
 import json
 from functools import partial
 from itertools import count
+from math import nan
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -54,7 +55,12 @@ def test_an_interrupted_record_is_resumed_on_the_same_machine_and_starts_again_o
 
 @pytest.mark.parametrize(
     ("result", "kept", "is_partial"),
-    [({"lost": 0, "other": 1.0}, [0], False), (NotMeasured("the server ended"), [], True), ({"lost": 1}, [1], True)],
+    [
+        ({"lost": 0, "other": 1.0}, [0], False),
+        (NotMeasured("the server ended"), [], True),
+        ({"lost": 1}, [1], True),
+        ({"lost": nan}, [None], False),
+    ],
 )
 def test_a_record_keeps_the_tables_columns_and_is_partial_after_a_failure_or_a_loss(
     tmp_path: Path, result: Row | NotMeasured, kept: list[int], is_partial: bool

@@ -34,6 +34,7 @@ def row_with(**figures: Any) -> HostedRow:
         ({}, WORKS, ()),
         ({"connected": 7}, FAILS, ("7 of 8 connect",)),
         ({"connected": 0, "measured_s": 30.0}, FAILS, ("0 of 8 connect",)),
+        ({"messages": 0}, FAILS, ("not all could send",)),
         ({"timeouts": 1}, DEGRADED, ("cut once",)),
         ({"cut_streams": 2, "cut_sockets": 1}, DEGRADED, ("cut 3 times",)),
         ({"seen_offline": 2}, DEGRADED, ("seen offline 2 times",)),

@@ -39,7 +39,8 @@ METERED = (
     "cpu_s",
     "boot_cpu_s",
 )
-COUNTED = ("messages", "expected", "delivered", "lost", "duplicates", "out_of_order", "send_retries", "send_failures")
+DUE = ("messages", "expected", "delivered")
+COUNTED = (*DUE, "lost", "duplicates", "out_of_order", "send_retries", "send_failures")
 READ_PATH, SEND_PATH, HEARTBEAT_PATH = "/events", "/send", "/heartbeat"
 """How the names of requests end, by which they are distinguished."""
 
@@ -63,11 +64,11 @@ def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row
 
 
 def _delivered(planned: Planned, samples: Samples) -> Row:
-    """Return the deliveries and the verdict on them; without a window, since not all could join, nothing was sent."""
+    """Return the deliveries and the verdict on them; without a window, as not all could join, none were due."""
     if samples.window.start_s == samples.window.end_s:
         reason = "; ".join(dict.fromkeys([*samples.troubles[:1], *samples.troubles[-1:]]))
-        latencies = {"latency_p50_s": nan, "latency_p99_s": nan}
-        return {"verdict": Status.VALID, "reason": reason, **dict.fromkeys(COUNTED, 0), **latencies}
+        noted = {name: getattr(samples, name, nan) for name in COUNTED} | dict.fromkeys(DUE, 0)
+        return {"verdict": Status.VALID, "reason": reason, **noted, "latency_p50_s": nan, "latency_p99_s": nan}
     cell = make_cell(planned, samples, {}, digest(scheduled(planned.workload)))
     latencies_s = [row.received_s - row.intended_s for row in cell.deliveries if row.kind == Kind.MESSAGE]
     return {

@@ -49,7 +49,7 @@ def dies_in_ten_seconds(evidence: Evidence) -> Observed:
     there = f"they lasted {_length(longer_s)}" if longer.cuts else f"none cut in {longer.figures['measured_s']:.0f} s"
     return Observed(
         len(lasted_s) > 0 and (longer.cuts == 0 or longer_s.min() > DOCUMENT_S),
-        f"limit {limits_s[0]}: connections lasted {_length(lasted_s)}, back after {gap}, {cut.figures['lost']} "
+        f"limit {limits_s[0]}: connections lasted {_length(lasted_s)}, back after {gap}, {cut.figures['lost']:.0f} "
         f"messages lost; limit {limits_s[1]}: {there}",
     )
 
@@ -60,7 +60,9 @@ def adapter_works(evidence: Evidence) -> Observed:
     works = hosted.outcomes(ADAPTER).count(Outcome.WORKS)
     delivered, lost = (sum(row.figures[name] for row in rows) for name in ("delivered", "lost"))
     late = wording.duration(median(row.median_ms for row in rows))
-    figure = f"works on {works} of {len(rows)} models: {delivered} deliveries, {lost} lost, p50 {late} on one machine"
+    figure = (
+        f"works on {works} of {len(rows)} models: {delivered} deliveries, {lost:.0f} lost, p50 {late} on one machine"
+    )
     return Observed(works == len(rows), figure)
 
 
