@@ -36,6 +36,7 @@ SAME = (  # what must be the same when a run is resumed
     "store",
     "workers",
     "deployment",
+    "load",
 )
 
 

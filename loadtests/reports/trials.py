@@ -2,7 +2,7 @@
 
 Teaches when repeating a measurement chooses no result: only the load generator's own lag decides, never the figures,
 and the number of attempts is kept in the row. And when a record may be resumed: on the same machine, with the same code
-and loads; otherwise it starts again, and the old record is kept beside it.
+and loads; otherwise it starts again, and the old record is kept beside it. A record with all rows stays as it is.
 """
 
 import json
@@ -51,7 +51,7 @@ class Trial(NamedTuple):
 def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: Path, placement: Cores) -> int:
     """Make each trial, and write the record after each; return the exit status: 1 if anything is wrong or missing.
 
-    What an interrupted run under the same conditions has measured is not measured again. record: the manifest, to which
+    What an earlier run under the same conditions has measured is not measured again. record: the manifest, to which
     trials may add. Raises OSError if nothing can be kept.
     """
     console = terminal.console()
@@ -64,7 +64,8 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
     due = [trial for trial in planned if not any(trial.is_key_of(row) for row in record[trial.table])]
     minutes = sum(trial.about_s for trial in due) / 60
     about = f", about {max(1, round(minutes))} min" if minutes else ""
-    console.print(f"{len(due)} of {len(planned)} measurements are due{about}.")
+    again = "" if due else f" Remove {path} to make them again."
+    console.print(f"{len(due)} of {len(planned)} measurements are due{about}.{again}", markup=False)
     if aside:
         console.print(f"{path.name} is of another run, and is kept as {aside}", markup=False)
     with reserved(placement, console.print):
@@ -92,14 +93,14 @@ def _is_wrong(row: Row) -> bool:
 
 
 def _resume(record: dict[str, Any], path: Path) -> Path | None:
-    """Add what an interrupted run wrote, if that was on the same machine, with the same code and loads.
+    """Add what an earlier run wrote, if that was on the same machine, with the same code and loads.
 
     Otherwise return where to move the record that is there, if there is one: to a name with the time it was made.
     """
     begun = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     conditions = json.loads(json.dumps(record))
     same = "measured_code" in record and all(begun.get(name) == conditions.get(name) for name in SAME)
-    if same and begun["partial"]:
+    if same:
         for name, fact in begun.items():
             if isinstance(record.get(name), dict):
                 record[name].update(fact)

@@ -150,8 +150,8 @@ def resolution_on(folder: Path, machine: Mapping[str, Any], link: str = PLAIN) -
     for place in (folder, folder.parent):
         for path in sorted(place.glob(CALIBRATIONS), reverse=True):
             calibration = json.loads(path.read_text(encoding="utf-8"))
-            is_of_link = calibration.get("load", {}).get("link", PLAIN) == link
-            if is_of_link and all(calibration["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
+            is_whole = calibration.get("load", {}).get("link", PLAIN) == link and not calibration.get("partial")
+            if is_whole and all(calibration["machine"][fact] == machine.get(fact) for fact in ("cpu", "cores")):
                 errors = [row["overall"] for row in calibration["rows"]]
                 return {share: max(error[name] for error in errors) for share, name in CALIBRATED.items()}
     return UNCALIBRATED_MS

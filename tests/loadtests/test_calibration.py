@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from unittest.mock import Mock
@@ -13,7 +14,7 @@ from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles, errors_ms, row_of
 from loadtests.experiments.calibration.stub_room import StubLog, StubRoom
 from servers.core.wire import Page, Send
-from servers.transports import TRANSPORTS
+from servers.transports import TRANSPORTS, find
 from tests.support.deadline import DEADLINE_S
 from tests.support.loadtest_run import run_in_this_process
 
@@ -40,15 +41,16 @@ def test_the_smallest_difference_that_is_claimed_is_the_worst_error_rounded_up()
 
 
 @pytest.mark.process
-def test_the_newest_calibration_of_this_machine_is_quoted(tmp_path: Path) -> None:
+def test_the_newest_whole_calibration_of_this_machine_is_quoted(tmp_path: Path) -> None:
     assert record.COMMAND in record.on_record(tmp_path)
-    path = record.write([ROW], {}, tmp_path)
+    machine, path = record.this_machine(), tmp_path / "calibration-plain.json"
+    made = {"partial": False, "machine": machine, "load": {"link": "plain"}, "rows": [asdict(ROW)]}
+    path.write_text(json.dumps(made))
     assert "below 1.3 ms at p50 and 4 ms at p99" in record.on_record(tmp_path)
-    made = json.loads(path.read_text())
-    assert made["users_held"] == {"short_polling": 200}
     assert record.on_record(tmp_path, "h2") == f"{record.NONE_ON_RECORD} --link h2"
-    path.write_text(json.dumps(made | {"machine": made["machine"] | {"name": "another"}}))
-    assert record.on_record(tmp_path) == record.NONE_ON_RECORD
+    for other in ({"machine": machine | {"name": "another"}}, {"partial": True}):
+        path.write_text(json.dumps(made | other))
+        assert record.on_record(tmp_path) == record.NONE_ON_RECORD
 
 
 async def test_the_stub_delays_every_message_and_keeps_the_order() -> None:
@@ -76,16 +78,17 @@ async def test_the_stub_delays_every_message_and_keeps_the_order() -> None:
     ("link", "options"), [("plain", "--delay 20"), pytest.param("h2", "--link h2", marks=pytest.mark.drill)]
 )
 def test_a_calibration_records_the_error_of_every_transport(tmp_path: Path, link: str, options: str) -> None:
-    printed = run_in_this_process(tmp_path, f"calibrate --users 20 --seconds 1 --delay 0 {options}")
+    command = f"calibrate --users 20 --seconds 1 --delay 0 {options}"
+    printed = run_in_this_process(tmp_path, command)
     output = " ".join(printed.split())
-    (path,) = tmp_path.iterdir()
-    made = json.loads(path.read_text())
+    made = json.loads((tmp_path / f"calibration-{link}.json").read_text())
     assert [row["transport"] for row in made["rows"]] == [row.slug for row in TRANSPORTS]
     for row in made["rows"]:
         assert 0 < row["overall"]["p50_ms"] <= row["overall"]["p99_ms"]
-    for transport in TRANSPORTS:
-        held = made["users_held"][transport.slug]
-        assert f"{transport.label}: of the users that were tried, one generator holds {held:,}." in output
-    assert made["sentence"] in output
+    rows = record.rows_of(made)
+    for slug, held in record.users_held(rows).items():
+        assert f"{find(slug).label}: of the users that were tried, one generator holds {held:,}." in output
+    assert record.sentence(rows) in output
     assert made["machine"]["cpu"] in output
-    assert made["sentence"] in record.on_record(tmp_path, link)
+    assert record.sentence(rows) in record.on_record(tmp_path, link)
+    assert f"0 of {len(TRANSPORTS)} measurements are due" in run_in_this_process(tmp_path, command)

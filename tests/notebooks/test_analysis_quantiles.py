@@ -54,9 +54,9 @@ def test_what_may_be_claimed_follows_from_the_calibration_of_the_runs_machine(tm
     (folder / MANIFEST).write_text(json.dumps(manifest | {"machine": here}))
     assert resolution_ms(load(folder)) == UNCALIBRATED_MS
     rows = [{"overall": {"p50_ms": 0.5, "p99_ms": 7.0}}, {"overall": {"p50_ms": 1.5, "p99_ms": 2.0}}]
-    calibrations = [(here, "plain", rows), (here | {"cores": 64}, "plain", []), (here, "h2", [])]
-    for number, (machine, link, found) in enumerate(calibrations):
-        made = {"machine": machine, "rows": found, "load": {"link": link}}
+    calibrations = [(here, "plain", rows, False), (here | {"cores": 64}, "plain", [], False), (here, "h2", [], False)]
+    for number, (machine, link, found, partial) in enumerate([*calibrations, (here, "plain", [], True)]):
+        made = {"machine": machine, "rows": found, "load": {"link": link}, "partial": partial}
         (tmp_path / f"calibration-{number}.json").write_text(json.dumps(made))
     assert resolution_ms(load(folder)) == {0.50: 1.5, 0.99: 7.0}
 

@@ -4,14 +4,13 @@ Teaches to calibrate the instrument as it is used, with only the server replaced
 one load tries them all. Over TLS and HTTP/2 nginx stands before the stub.
 """
 
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psutil
 from rich.console import Console
 from rich.text import Text
 
@@ -20,22 +19,26 @@ from loadtests.experiments.calibration import record
 from loadtests.experiments.calibration.record import CalibrationRow, ErrorQuantiles, errors_ms, row_of
 from loadtests.experiments.calibration.stub_room import StubLog
 from loadtests.harness.children import NotMeasured, running
-from loadtests.harness.cores import Cores, choose, reserved
+from loadtests.harness.cores import Cores, choose
 from loadtests.harness.distance import ClientAddresses
+from loadtests.harness.manifest import describe
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import FixedServer, RunningServers
 from loadtests.harness.server_probe import READY_S, Probe, Server
 from loadtests.harness.tls_proxy import proxied
 from loadtests.plan.workload import PLAIN, Workload
-from loadtests.scenarios import Planned
+from loadtests.reports.trials import Row, Trial, keep
+from loadtests.scenarios import Planned, Scenario
 from loadtests.targets.target import OurServers
 from results import terminal
-from results.schema import SAMPLES_MIN
+from results.schema import CALIBRATIONS, SAMPLES_MIN, Column
 from results.terminal import FittedTable, TableColumn, TableRow, note
 from servers.deploy.child_process import OnTick, python_module
 from servers.transports import Transport
 
 POLL_S = 1.0
+TABLE = "rows"
+COLUMNS = tuple(Column(field.name, "object", "", "see CalibrationRow") for field in fields(CalibrationRow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,55 +78,32 @@ def calibrate(
     link: str = PLAIN,
 ) -> int:
     """Measure, print and record; return the exit status, which does not depend on the size of the error."""
-    console = terminal.console()
     cores = choose()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    workloads = [Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S, link=link) for count in users]
-    with reserved(cores, console.print):
-        try:
-            rows = _measure_rows(console, transports, workloads, delays_ms, cores)
-        except NotMeasured as error:
-            console.print(str(error), style="red", markup=False)
-            return 1
-    print_rows(console, rows, transports)
-    loads = {"users": list(users), "delays_ms": list(delays_ms), "measured_s": seconds}
-    loads |= {"poll_interval_s": POLL_S, "link": link}
-    console.print(f"Written to {record.write(rows, loads, out)}")
-    return 0
+    loads = [Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S, link=link) for count in users]
+    scenario = Scenario("calibration", "How large is the load generator's own error?", tuple(loads))
+    calibration = describe([scenario], [row.slug for row in transports], cores)
+    calibration |= {"machine": record.this_machine(), "load": {"delays_ms": list(delays_ms), "link": link}}
+    trials = [_trial(planned, delays_ms, cores) for planned in scenario.planned(transports)]
+    status = keep(trials, calibration, {TABLE: COLUMNS}, out / CALIBRATIONS.replace("*", link), cores)
+    if not status:
+        print_rows(terminal.console(), record.rows_of(calibration), transports)
+    return status
 
 
-def _measure_rows(
-    console: Console,
-    transports: Sequence[Transport],
-    workloads: Sequence[Workload],
-    delays_ms: Sequence[float],
-    cores: Cores,
-) -> list[CalibrationRow]:
-    """Calibrate each transport under each load, and show the current one; raises NotMeasured at the first failure."""
-    rows = []
-    with console.status("", spinner="line") as status:
-        for load in workloads:
-            for transport in transports:
-                current = f"{transport.label}, {load.users} users"
-                status.update(current)
-                if not console.is_terminal:  # where a status is not shown
-                    console.print(f"{current} ...")
-                try:
-                    rows.append(_calibrate(transport, load, delays_ms, cores))
-                except (NotMeasured, OSError, psutil.Error) as error:
-                    raise NotMeasured(f"{transport.label} could not be calibrated: {error}") from error
-    return rows
+def _trial(planned: Planned, delays_ms: Sequence[float], cores: Cores) -> Trial:
+    key: Row = {"transport": planned.transport.slug, "users": planned.workload.users}
+    return Trial(TABLE, key, partial(_calibrate, planned, delays_ms, cores), planned.about_s)
 
 
-def _calibrate(transport: Transport, load: Workload, delays_ms: Sequence[float], cores: Cores) -> CalibrationRow:
+def _calibrate(planned: Planned, delays_ms: Sequence[float], cores: Cores) -> Row:
     """Calibrate for one transport under one load; raises NotMeasured if the deliveries do not add up."""
     with TemporaryDirectory(prefix="calibration-") as name:
         log = Path(name, "stub.log")
-        cell = measure(Planned(transport, "calibration", load), cores, lambda _: None, Stub(delays_ms, log))
+        cell = measure(planned, cores, lambda _: None, Stub(delays_ms, log))
         if not cell.verdict.adds_up:
             raise NotMeasured(cell.verdict.reason)
         errors = errors_ms(cell.deliveries, StubLog.read(log), delays_ms)
-    return row_of(transport.slug, load.users, cell.verdict.status, errors)
+    return asdict(row_of(planned.transport.slug, planned.workload.users, cell.verdict.status, errors))
 
 
 def print_rows(console: Console, rows: Sequence[CalibrationRow], transports: Sequence[Transport]) -> None:
@@ -148,7 +128,7 @@ def print_rows(console: Console, rows: Sequence[CalibrationRow], transports: Seq
     if disturbed := [row for row in rows if row.verdict != Status.VALID]:
         lagged = (
             f"In {len(disturbed)} of {len(rows)} rows the generator lagged beyond what a comparison accepts. "
-            "If something else kept the machine busy, calibrate again when it is quiet."
+            "If something else kept the machine busy, remove the record and calibrate again when it is quiet."
         )
         console.print(note(lagged), style="yellow")
 

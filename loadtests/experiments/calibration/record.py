@@ -1,4 +1,4 @@
-"""The load generator's own error, and calibrations on record: `results/calibration-<time>.json`.
+"""The load generator's own error, and calibrations on record: `results/calibration-<link>.json`.
 
 Teaches which part of a latency is the instrument's: everything beyond the time for which the stub held the message.
 This includes loopback and the stub's own reading, so it is an upper bound.
@@ -7,17 +7,19 @@ This includes loopback and the stub's own reading, so it is an upper bound.
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from loadtests.accounts.deliveries import Delivery
 from loadtests.accounts.verdict import Status, percentile
 from loadtests.experiments.calibration.stub_room import StubLog, delay_ms
 from loadtests.harness import manifest
 from loadtests.plan.workload import PLAIN
+from results.schema import CALIBRATIONS
 
 COMMAND = ".venv/bin/python -m loadtests calibrate"
 NONE_ON_RECORD = (
@@ -85,33 +87,20 @@ def users_held(rows: Sequence[CalibrationRow]) -> dict[str, int]:
     return held
 
 
-def write(rows: Sequence[CalibrationRow], load: Mapping[str, Any], folder: Path) -> Path:
-    """Write a calibration, made under this load, into a new file; return its path. Raises OSError."""
-    now = datetime.now().astimezone()
-    calibration = {
-        "calibrated_at": now.isoformat(timespec="seconds"),
-        "machine": this_machine(),
-        "versions": manifest.versions(),
-        "load": load,
-        "sentence": sentence(rows),
-        "users_held": users_held(rows),
-        "rows": [asdict(row) for row in rows],
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"calibration-{now:%Y-%m-%dT%H-%M-%S}.json"
-    path.write_text(json.dumps(calibration, indent=2) + "\n", encoding="utf-8")
-    return path
+def rows_of(calibration: Mapping[str, Any]) -> list[CalibrationRow]:
+    """Return the rows of a calibration on record."""
+    return msgspec.convert(calibration["rows"], list[CalibrationRow])
 
 
 def on_record(folder: Path, link: str = PLAIN) -> str:
-    """Return the conclusion of this machine's newest calibration over a link, or that there is none."""
+    """Return the conclusion of this machine's newest whole calibration over a link, or that there is none."""
     machine = this_machine()
-    for path in sorted(folder.glob("calibration-*.json"), reverse=True):
+    for path in sorted(folder.glob(CALIBRATIONS), reverse=True):
         calibration = json.loads(path.read_text(encoding="utf-8"))
-        is_of_link = calibration["load"].get("link", PLAIN) == link
-        if is_of_link and all(calibration["machine"][name] == machine[name] for name in SAME_MACHINE):
+        is_whole = calibration["load"].get("link", PLAIN) == link and not calibration.get("partial")
+        if is_whole and all(calibration["machine"][name] == machine[name] for name in SAME_MACHINE):
             over = "" if link == PLAIN else f" over {link}"
-            return f"The load generator's own error{over}: {calibration['sentence']} ({path.name})."
+            return f"The load generator's own error{over}: {sentence(rows_of(calibration))} ({path.name})."
     return NONE_ON_RECORD if link == PLAIN else f"{NONE_ON_RECORD} --link {link}"
 
 
