@@ -97,6 +97,7 @@ class RunFolder:
         """
         if planned.key in self.attempts:
             self.attempts[planned.key] += 1
+            self._change({planned.key: {"attempts": self.attempts[planned.key]}})
             return
         expected = planned.up_to_limit and isinstance(failure, Overloaded)
         if expected:
@@ -116,15 +117,8 @@ class RunFolder:
             label = planned.label(planned.transport.slug)
             if planned.key in slow and self._manifest["verdicts"][label]["verdict"] == Status.VALID:
                 found[planned.key] = Verdict(Status.SUSPECT, slow[planned.key])
-        verdicts_by_text = {tuple(_texts(key)): verdict for key, verdict in found.items()}
-        index = [column.name for column in CELLS].index("verdict")  # the reason is in the column after it
-
-        def with_verdict(row: list[str]) -> list[str]:
-            verdict = verdicts_by_text.get(tuple(row[: len(KEY)]))
-            return [*row[:index], verdict.status, verdict.reason, *row[index + 2 :]] if verdict else row
-
         if found:
-            self._rewrite([CELLS_FILE], with_verdict)
+            self._change({key: {"verdict": each.status, "reason": each.reason} for key, each in found.items()})
         for planned in plan:
             if planned.key in found:
                 self._note_verdict(planned, found[planned.key])
@@ -180,6 +174,17 @@ class RunFolder:
         self.done[key] = row["limit"]
         self.attempts[key] = int(row["attempts"])
         self._speed[key] = {name: float(row[name]) for name in SPEED}
+
+    def _change(self, figures: Mapping[Key, Mapping[str, object]]) -> None:
+        """Write other figures, by their columns, into the rows of some cells."""
+        by_texts = {tuple(_texts(key)): changed for key, changed in figures.items()}
+        names = [column.name for column in CELLS]
+
+        def changed(row: list[str]) -> list[str]:
+            others = by_texts.get(tuple(row[: len(KEY)]), {})
+            return [str(others.get(name, text)) for name, text in zip(names, row, strict=True)]
+
+        self._rewrite([CELLS_FILE], changed)
 
     def _rewrite(self, names: Iterable[str], changed: Callable[[list[str]], list[str] | None]) -> None:
         """Rewrite tables. Meanwhile the manifest has no lengths, so that after an interruption nothing is cut off."""

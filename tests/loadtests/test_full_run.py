@@ -182,19 +182,26 @@ def slowed(planned: Planned, factor: float, limit: Limit = Limit.NONE) -> Cell:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(("slow_times", "measured"), [(1, 4), (9, 5)])
+@pytest.mark.parametrize(("factors", "measured"), [([2.0], 4), ([2.0] * 9, 5), ([2.0, 0.0, 0.0, 2.0], 5)])
 def test_a_cell_on_a_slow_machine_is_measured_again_but_not_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_times: int, measured: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factors: list[float], measured: int
 ) -> None:
+    """With a factor of 0 the first cell cannot be measured again."""
     monkeypatch.setattr(compare, "REPEATED_MAX", 1.0)
-    times = iter([2.0] * slow_times)
-    measure = measure_by(monkeypatch, lambda planned, *_: slowed(planned, 1.0 if planned.repeat else next(times, 1.0)))
+    left = iter(factors)
+
+    def measured_cell(planned: Planned, *_: object) -> Cell:
+        if factor := 1.0 if planned.repeat else next(left, 1.0):
+            return slowed(planned, factor)
+        raise NotMeasured("a child ended")
+
+    measure = measure_by(monkeypatch, measured_cell)
     talk = replace(TALK, repeats=3)
     for _ in range(2):  # the second time all is done
         assert run_in_full(tmp_path, talk) == 0
         assert measure.call_count == measured
     first, *others = sorted(cells_below(tmp_path), key=lambda row: row["repeat"])
-    verdict = "suspect" if slow_times > 1 else "valid"
+    verdict = "suspect" if len(factors) > 1 else "valid"
     assert (first["attempts"], first["verdict"]) == (str(measured - 2), verdict)
     assert [row["attempts"] for row in others] == ["1", "1"]
     with gzip.open(tmp_path / "full" / DELIVERIES_FILE, "rt") as file:
