@@ -73,6 +73,8 @@ def compare_in_full(
     report.print_duration(run.console, plan, scenarios)
     for _ in run.measure(plan, {row.name: row.samples for row in scenarios}):
         pass  # kept on disk: a full run is too long to be held in memory as well
+    if run.is_empty:
+        return run.status
     for line in run.analyse("summary"):
         run.console.print(line, markup=False, soft_wrap=True)
     links = dict.fromkeys(link for scenario in scenarios for link in scenario.links)
@@ -83,7 +85,8 @@ def compare_in_full(
 class Run:
     """Measurements that go into one folder: of our servers, if no other target is given.
 
-    slow: once all is measured, the new verdicts of cells that are suspect because the machine was slow.
+    slow: once all is measured, the new verdicts of cells that are suspect because the machine was slow. is_empty:
+    whether it was interrupted before anything was kept, so that its folder is gone.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class Run:
         self.target = target or OurServers()
         self._placement = cores.choose(generators)
         self._generators = generators
-        self._interrupted = self._analysis_failed = False
+        self.is_empty = self._interrupted = self._analysis_failed = False
         self.slow: Mapping[Key, Verdict] = {}
         described = manifest.describe(scenarios, [row.slug for row in chosen], self._placement)
         self.folder = RunFolder(path, described | {"generators": generators, **self.target.facts})
@@ -133,8 +136,8 @@ class Run:
                 self.folder.complete()
         except KeyboardInterrupt:
             self._interrupted = True
-            was_removed = self.folder.discard_if_empty()
-            self.console.print(INTERRUPTED_WITHOUT if was_removed else INTERRUPTED_WITH)
+            self.is_empty = self.folder.discard_if_empty()
+            self.console.print(INTERRUPTED_WITHOUT if self.is_empty else INTERRUPTED_WITH)
 
     def _kept(self, block: Iterable[Planned], samples: Mapping[str, int] | None, bar: report.Bar) -> Iterator[Cell]:
         """Measure, keep and print each planned cell; yield those that could be measured."""

@@ -59,8 +59,11 @@ def test_a_comparison_interrupted_before_its_first_cell_leaves_no_folder(
 ) -> None:
     measure_by(monkeypatch, KeyboardInterrupt)
     assert compare.compare_transports(SCENARIO, TRANSPORTS[:2], tmp_path) == compare.INTERRUPTED
+    assert compare.compare_in_full([SCENARIO], TRANSPORTS[:2], tmp_path / "full") == compare.INTERRUPTED
     assert list(tmp_path.iterdir()) == []
-    assert "nothing is kept" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.count("nothing is kept") == 2
+    assert "Everything is in" not in printed
 
 
 @pytest.mark.process
