@@ -52,6 +52,13 @@ def test_a_capture_can_be_parsed_and_nothing_is_left_over(folder: Path) -> None:
     assert 0 < 2 * len(published) == len(pushed)
 
 
+def test_a_file_that_is_to_be_kept_and_is_missing_is_named_before_anything_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pusher_js, "record_networks", lambda: pytest.fail("it records"))
+    assert command.capture(tmp_path, only_pusher_js=True) == 1
+
+
 def test_the_vendors_own_client_does_not_outlive_its_parent() -> None:
     nobody = json.dumps({"key": "key", "host": "127.0.0.1", "port": 1, "channel": "room", "event": "event", "count": 1})
     subprocess.run(["node", pusher_js.SCRIPT, nobody], input=b"", check=True, timeout=DEADLINE_S)

@@ -22,6 +22,7 @@ from loadtests.harness.cores import Cores
 from loadtests.harness.distance import Link, serving_over
 from loadtests.harness.generator import generating
 from loadtests.plan.workload import Workload
+from loadtests.reports.tables import write_text
 from loadtests.scenarios import experiment
 from loadtests.targets.target import OurServers
 from results import terminal
@@ -39,6 +40,11 @@ def capture(out: Path, only_pusher_js: bool = False) -> int:
     """
     console = terminal.console()
     path = out / CAPTURES_FILE
+    if only_pusher_js and not path.exists():
+        console.print(
+            f"Not recorded: there is no {path} to keep; leave out --only-pusher-js", style="red", markup=False
+        )
+        return 1
     try:
         networks = pusher_js.record_networks()  # first, since it ends at once if node is missing
         captures = json.loads(path.read_text(encoding="utf-8")) if only_pusher_js else record_transports(console)
@@ -49,7 +55,7 @@ def capture(out: Path, only_pusher_js: bool = False) -> int:
     for network, found in networks.items():
         console.print(f"pusher-js, {network}: {found['transport']} after {found['subscribed_s']:.1f} s")
     out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(captures, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(captures, indent=1) + "\n")
     console.print(f"Written to {path}")
     return 0
 
