@@ -53,7 +53,7 @@ def test_the_newest_whole_calibration_of_this_machine_is_quoted(tmp_path: Path) 
         assert record.on_record(tmp_path) == record.NONE_ON_RECORD
 
 
-async def test_the_stub_delays_every_message_and_keeps_the_order() -> None:
+async def test_the_stub_delays_every_message_and_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
     log = StubLog()
     room = StubRoom("room-0", 0.005, log)
     received = asyncio.Queue[int]()
@@ -64,8 +64,12 @@ async def test_the_stub_delays_every_message_and_keeps_the_order() -> None:
             received.put_nowait(event.seq)
 
     room.listeners.add(Mock(deliver=deliver))
+    turns = Mock(side_effect=room._release)
+    monkeypatch.setattr(room, "_release", turns)
     acks = [room.send(Send(client_id=str(number), text="hi"), "ann", perf_counter()) for number in range(3)]
     assert room.after(0).events == ()
+    await asyncio.sleep(0)
+    assert turns.call_count == 1, "one turn for all that is held"
     async with asyncio.timeout(DEADLINE_S):
         assert [await received.get() for _ in acks] == [ack.seq for ack in acks] == [1, 2, 3]
     arrived = {seq: moment_s for _, seq, moment_s in log.arrived}

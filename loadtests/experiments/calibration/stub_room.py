@@ -66,7 +66,8 @@ class StubRoom:
         self._log.arrived.append((self.name, seq, arrived_s))
         event = Event(self.name, seq, Kind.MESSAGE, sender, sender, message.text, 0, message.client_id)
         self._held.append((arrived_s + self._delay_s, event))
-        asyncio.get_running_loop().call_soon(self._release)
+        if len(self._held) == 1:  # while messages are held, the next turn is scheduled
+            asyncio.get_running_loop().call_soon(self._release)
         return Ack(ref=message.ref, seq=seq)
 
     def after(self, seq: int) -> Page:
