@@ -166,7 +166,7 @@ def calibrate(
     link: Annotated[str, typer.Option(help=f"How users reach the stub: {', '.join(LINKS)}.")] = PLAIN,
     out: RecordFolder = Path("results"),
 ) -> None:
-    """Measure the load generator's own error on this machine; by default this takes about three minutes."""
+    """Measure the load generator's own error on this machine; about three minutes by default, and resumes."""
     counts = users or (50, 200)
     try:
         chosen = choose_transports(transport or [], OurServers())

@@ -36,15 +36,12 @@ OnProgress = Callable[[str], None]
 """Called several times a second with what is being done."""
 
 
-def measure(
-    planned: Planned, cores: Cores, on_progress: OnProgress, target: OurServers | None = None, generators: int = 1
-) -> Cell:
-    """Measure one transport under one load, on our servers unless a target is given.
+def measure(planned: Planned, cores: Cores, on_progress: OnProgress, target: OurServers, generators: int = 1) -> Cell:
+    """Measure one transport under one load on a target.
 
     generators: the number of load generator processes. Waits until the end; raises NotMeasured.
     """
     transport, workload = planned.transport, planned.workload
-    target = target or OurServers()
     speed = work_s(cores, "before")
 
     def showing(phase: str) -> OnTick:

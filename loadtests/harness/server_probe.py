@@ -40,9 +40,6 @@ COUNTED_BY_SERVERS = (
 NOT_ADDED = ("readings_apart_s", "generator_cpu_s", "stolen_s", "connections")
 """What the servers do not count themselves, or what does not add up over a restart."""
 
-ReadCounters = Callable[[], Reading]
-"""Returns the counters of a server since its start, without this request itself; waits for the response."""
-
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -87,9 +84,9 @@ def serving(
         yield Server(ready["address"], service, ready["pids"], ready["settings"], authority)
 
 
-def no_counters(server: Server) -> ReadCounters:
+def no_counters(_: Server) -> Reading:
     """Return counters that are all nan, for a server that offers none."""
-    return lambda: dict.fromkeys(COUNTED_BY_SERVERS, nan)
+    return dict.fromkeys(COUNTED_BY_SERVERS, nan)
 
 
 class Probe:
@@ -99,12 +96,13 @@ class Probe:
         self,
         server: Server,
         generator_pid: int,
-        counters_of: Callable[[Server], ReadCounters] = no_counters,
+        counters_of: Callable[[Server], Reading] = no_counters,
         counts_all_bytes: bool = False,
     ) -> None:
         """Find the processes; raises psutil.NoSuchProcess.
 
-        counts_all_bytes: whether the servers count every byte that they exchange with the clients.
+        counters_of: waits for a server's counters since its start, without this request itself. counts_all_bytes:
+        whether the servers count every byte that they exchange with the clients.
         """
         self._counters_of = counters_of
         self._counts_all_bytes = counts_all_bytes
@@ -122,7 +120,7 @@ class Probe:
 
     def read(self) -> Reading:
         """Return the totals so far; waits for the server."""
-        counted = self._read_counters() | self._cpu_s()
+        counted = self._counters_of(self._server) | self._cpu_s()
         return {
             **{column: value + self._earlier.get(column, 0) for column, value in counted.items()},
             "readings_apart_s": perf_counter(),
@@ -132,7 +130,7 @@ class Probe:
 
     def read_bytes(self) -> WireBytes:
         """Return what the servers and their clients have exchanged so far; the generator need not run any more."""
-        counted = self._read_counters()
+        counted = self._counters_of(self._server)
         return WireBytes(int(counted["server_up_bytes"]), int(counted["server_down_bytes"]))
 
     def doubts(self, spent: Reading, clients: ClientBytes | None) -> list[str]:
@@ -157,7 +155,7 @@ class Probe:
         return {**differences, "connections": most, **self._peak_bytes}
 
     def _attach(self, server: Server) -> None:
-        self._read_counters = self._counters_of(server)
+        self._server = server
         self._parts = Parts(server.pids)
         sees_store = self._parts.has_store or server.settings.get("store", EMBEDDED) == EMBEDDED
         self._unseen: Reading = {} if sees_store else {"store_cpu_s": nan}
@@ -182,28 +180,23 @@ NO_TRAFFIC = {"received": 0, "sent": 0}
 NO_SERVICE: dict[str, Any] = {"wire": {"http": NO_TRAFFIC, "websocket": NO_TRAFFIC, "connections_open": 1}}
 
 
-class ServerCounters:
-    """The counters of an API and of its push service, if that is ours; is_rented: if it is not."""
+def server_counters(server: Server, is_rented: bool = False) -> Reading:
+    """Return the counters of an API and of its push service; waits, and raises Overloaded if none come in time.
 
-    def __init__(self, server: Server, is_rented: bool = False) -> None:
-        self._server = server
-        self._is_rented = is_rented
-
-    def __call__(self) -> Reading:
-        """Wait for the counters; raises Overloaded if none come in time."""
-        server = self._server
-        try:
-            api = read_stats(server.address, authority=server.authority)
-            service = read_stats(server.push_service, authority=server.authority) if server.push_service else NO_SERVICE
-        except TimeoutError:
-            raise Overloaded(f"the server did not send its counters within {RESPONSE_S:g} s") from None
-        to_clients = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
-        return {
-            **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
-            "command_frames": api["command_frames"],
-            "empty_answers": api["empty_answers"],
-            "server_up_bytes": sum(wire["received"] for wire in to_clients),
-            "server_down_bytes": sum(wire["sent"] for wire in to_clients),
-            "publish_bytes": nan if self._is_rented else sum(service["wire"]["http"].values()),
-            "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"] - 2,
-        }
+    is_rented: whether the push service is not ours.
+    """
+    try:
+        api = read_stats(server.address, authority=server.authority)
+        service = read_stats(server.push_service, authority=server.authority) if server.push_service else NO_SERVICE
+    except TimeoutError:
+        raise Overloaded(f"the server did not send its counters within {RESPONSE_S:g} s") from None
+    to_clients = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
+    return {
+        **{f"requests_{purpose}": count for purpose, count in api["requests"].items()},
+        "command_frames": api["command_frames"],
+        "empty_answers": api["empty_answers"],
+        "server_up_bytes": sum(wire["received"] for wire in to_clients),
+        "server_down_bytes": sum(wire["sent"] for wire in to_clients),
+        "publish_bytes": nan if is_rented else sum(service["wire"]["http"].values()),
+        "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"] - 2,
+    }

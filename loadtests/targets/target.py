@@ -18,7 +18,7 @@ from loadtests.harness.distance import ClientAddresses, serving_at_distance
 from loadtests.harness.parts import API, HOST, PROXY
 from loadtests.harness.provisioned_store import DEFAULT_STORE, StoreChoice
 from loadtests.harness.restarts import FixedServer, RunningServers
-from loadtests.harness.server_probe import Probe, Server, ServerCounters
+from loadtests.harness.server_probe import Probe, Server, server_counters
 from loadtests.plan.workload import HOLD_S, LEASE_S, PLAIN, Workload
 from servers.deploy.child_process import OnTick, python_module
 from servers.deploy.deployments import Deployment
@@ -73,7 +73,7 @@ class OurServers:
         takes_webhooks = server.settings.get("presence") == "webhook"  # the API counts them as bytes from clients
         by_tls = server.authority or PROXY in server.pids  # servers count decrypted bytes
         counts_all = not (is_rented or takes_webhooks or by_tls)
-        return Probe(server, generator_pid, partial(ServerCounters, is_rented=is_rented), counts_all)
+        return Probe(server, generator_pid, partial(server_counters, is_rented=is_rented), counts_all)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from loadtests.harness.distance import ClientAddresses
 from loadtests.harness.generator import generating
 from loadtests.harness.measurement import measure
 from loadtests.harness.restarts import OUTLASTED
-from loadtests.harness.server_probe import Probe, ServerCounters, serving
+from loadtests.harness.server_probe import Probe, server_counters, serving
 from loadtests.plan.workload import H2, Workload
 from loadtests.scenarios import Planned
 from loadtests.targets.target import OurServers
@@ -74,7 +74,7 @@ def counts(folder: Path, slug: str) -> tuple[WireBytes, WireBytes, WireBytes]:
         client = generator.await_samples().client_bytes
         assert client is not None
         relayed = reduce(WireBytes.plus, (carried() for _, carried in links))
-        return client.total, relayed, Probe(server, os.getpid(), ServerCounters).read_bytes()
+        return client.total, relayed, Probe(server, os.getpid(), server_counters).read_bytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO is Linux's")
@@ -89,7 +89,7 @@ def test_kernel_relay_and_server_count_the_same_bytes_of_every_transport(tmp_pat
 
 def measured(slug: str, load: Workload) -> Cell:
     """Measure a transport under a load, of which all arrives, once."""
-    cell = measure(Planned(find(slug), "test", load), Cores(None, None), lambda _: None)
+    cell = measure(Planned(find(slug), "test", load), Cores(None, None), lambda _: None, OurServers())
     assert cell.verdict.adds_up, cell.verdict.reason
     return cell
 

@@ -9,7 +9,7 @@ import pytest
 from loadtests.accounts.rows import Reconnection
 from loadtests.harness import server_probe
 from loadtests.harness.restarts import NO_STORM, OUTLASTED, Storm
-from loadtests.harness.server_probe import Probe, Server, ServerCounters
+from loadtests.harness.server_probe import Probe, Server, server_counters
 
 
 def test_the_counts_of_two_servers_add_up_over_a_restart_except_connections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,7 +21,7 @@ def test_the_counts_of_two_servers_add_up_over_a_restart_except_connections(monk
         for at, upkeep in (("http://old", 8), ("http://new", 3))
     }
     monkeypatch.setattr(server_probe, "read_stats", lambda at, authority: deepcopy(counted[at]))
-    probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), ServerCounters)
+    probe = Probe(Server("http://old", "", {"api": os.getpid()}, {}), os.getpid(), server_counters)
     before = probe.read()
     counted["http://old"]["command_frames"] += 4
     probe.follow_restart(Server("http://new", "", {"api": os.getpid()}, {}), probe.read())
