@@ -109,7 +109,7 @@ class Probe:
         self._earlier: Reading = {}
         self._generator = Parts({"generator": generator_pid})
         self._attach(server)
-        self._peak_bytes: Reading = {"api_rss_bytes": 0 if server.pids else nan, "push_service_rss_bytes": 0}
+        self._peak_bytes: Reading = {"api_rss_bytes": nan, "push_service_rss_bytes": nan}
 
     def follow_restart(self, server: Server, last: Reading) -> None:
         """Continue with a restarted server, which counts from 0: the last reading of the old one is added."""
@@ -141,9 +141,9 @@ class Probe:
         return list(disagreements(clients, in_window, self.read_bytes()))
 
     def sample_memory(self) -> None:
-        """Keep the servers' resident memory, if it is the largest so far."""
+        """Keep the servers' resident memory if it is the largest so far; nan, of no sample, is never larger."""
         now = self._parts.resident_bytes()
-        self._peak_bytes = {column: max(peak, now[column]) for column, peak in self._peak_bytes.items()}
+        self._peak_bytes = {column: max(now[column], peak) for column, peak in self._peak_bytes.items()}
 
     def difference(self, before: Reading, after: Reading) -> Reading:
         """Return the figures of a window: differences, but of memory the peaks, and of connections the larger count.

@@ -2,6 +2,7 @@
 
 import os
 from copy import deepcopy
+from math import isnan
 from typing import Any
 
 import pytest
@@ -31,7 +32,11 @@ def test_the_counts_of_two_servers_add_up_over_a_restart_except_connections(monk
     assert spent["requests_upkeep"] == 3
     assert spent["connections"] == 1
     assert spent["server_up_bytes"] == 110
-    assert probe.difference(before, {**probe.read(), "connections": 0})["connections"] == 1, "read after all had left"
+    assert isnan(spent["api_rss_bytes"]), "never looked at"
+    probe.sample_memory()
+    late = probe.difference(before, {**probe.read(), "connections": 0})
+    assert late["connections"] == 1, "read after all had left"
+    assert late["api_rss_bytes"] > late["push_service_rss_bytes"] == 0
 
 
 def test_a_storm_of_reconnections_is_timed_from_when_the_server_is_ready() -> None:
