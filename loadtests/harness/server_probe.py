@@ -159,8 +159,6 @@ class Probe:
         self._parts = Parts(server.pids)
         sees_store = self._parts.has_store or server.settings.get("store", EMBEDDED) == EMBEDDED
         self._unseen: Reading = {} if sees_store else {"store_cpu_s": nan}
-        if not server.pids:
-            self._unseen["api_cpu_s"] = nan
 
     def _cpu_s(self) -> Reading:
         """Return the CPU time of each part so far; nan for processes that are not known."""

@@ -94,8 +94,8 @@ def test_what_crosses_the_way_to_a_rented_push_service_is_unknown(monkeypatch: p
 
 
 def test_a_figure_that_a_server_does_not_count_is_nan_and_shown_as_a_dash() -> None:
-    silent = Probe(Server("http://127.0.0.1:1", "", {}, {}), os.getpid())
+    silent = Probe(Server("http://127.0.0.1:1", "", {}, {"store": "redis"}), os.getpid())
     spent = silent.difference(silent.read(), silent.read())
-    assert all(math.isnan(spent[name]) for name in ("requests_receive", "server_up_bytes", "api_cpu_s"))
+    assert all(math.isnan(spent[name]) for name in ("requests_receive", "server_up_bytes", "store_cpu_s"))
     assert spent["generator_cpu_s"] >= 0
     assert report._formatted(math.nan, ",.0f") == "-"
