@@ -80,7 +80,7 @@ def calibrate(
     """Measure, print and record; return the exit status, which does not depend on the size of the error."""
     cores = choose()
     loads = [Workload(users=count, measured_s=seconds, poll_interval_s=POLL_S, link=link) for count in users]
-    scenario = Scenario("calibration", "How large is the load generator's own error?", tuple(loads))
+    scenario = Scenario("calibration", "How large is the load generator's own error?", tuple(loads), repeats=1)
     calibration = describe([scenario], [row.slug for row in transports], cores)
     calibration |= {"machine": record.this_machine(), "load": {"delays_ms": list(delays_ms), "link": link}}
     trials = [_trial(planned, delays_ms, cores) for planned in scenario.planned(transports)]
