@@ -175,7 +175,12 @@ def test_overloaded_servers_end_the_steps(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def slowed(planned: Planned, factor: float, limit: Limit = Limit.NONE) -> Cell:
-    """Return a cell whose fixed work took so many times as long as usual, and which met this limit if it is slow."""
+    """Return a cell whose fixed work took so many times as long as usual, and which met this limit if it is slow.
+
+    factor: 0 if it cannot be measured.
+    """
+    if not factor:
+        raise NotMeasured("a child ended")
     made = cell(BOTH, planned=planned)
     met = limit if factor > 1 else Limit.NONE
     return replace(made, figures={**made.figures, **dict.fromkeys(WORK, factor), "limit": met})
@@ -186,16 +191,9 @@ def slowed(planned: Planned, factor: float, limit: Limit = Limit.NONE) -> Cell:
 def test_a_cell_on_a_slow_machine_is_measured_again_but_not_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factors: list[float], measured: int
 ) -> None:
-    """With a factor of 0 the first cell cannot be measured again."""
     monkeypatch.setattr(compare, "REPEATED_MAX", 1.0)
     left = iter(factors)
-
-    def measured_cell(planned: Planned, *_: object) -> Cell:
-        if factor := 1.0 if planned.repeat else next(left, 1.0):
-            return slowed(planned, factor)
-        raise NotMeasured("a child ended")
-
-    measure = measure_by(monkeypatch, measured_cell)
+    measure = measure_by(monkeypatch, lambda planned, *_: slowed(planned, 1.0 if planned.repeat else next(left, 1.0)))
     talk = replace(TALK, repeats=3)
     for _ in range(2):  # the second time all is done
         assert run_in_full(tmp_path, talk) == 0
