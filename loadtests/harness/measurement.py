@@ -118,10 +118,10 @@ def _restart(servers: RunningServers, probe: Probe) -> Storm:
 
 def sleep_until(moment_s: float, *on_ticks: OnTick) -> None:
     """Sleep until a moment of the monotonic clock, and call these several times a second meanwhile."""
-    while (left_s := moment_s - perf_counter()) > 0:
+    while perf_counter() < moment_s:
         for on_tick in on_ticks:
             on_tick()
-        sleep(min(left_s, TICK_S))
+        sleep(max(0.0, min(moment_s - perf_counter(), TICK_S)))
 
 
 def work_s(cores: Cores, when: str) -> Reading:

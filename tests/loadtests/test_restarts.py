@@ -8,9 +8,22 @@ from typing import Any
 import pytest
 
 from loadtests.accounts.rows import Reconnection
-from loadtests.harness import server_probe
+from loadtests.harness import measurement, server_probe
 from loadtests.harness.restarts import NO_STORM, OUTLASTED, Storm
 from loadtests.harness.server_probe import Probe, Server, server_counters
+
+
+def test_what_is_done_meanwhile_does_not_delay_a_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+
+    def spend(time_s: float = 0.1) -> None:
+        nonlocal now_s
+        now_s += time_s
+
+    monkeypatch.setattr(measurement, "perf_counter", lambda: now_s)
+    monkeypatch.setattr(measurement, "sleep", spend)
+    measurement.sleep_until(1.0, spend)
+    assert now_s == pytest.approx(1.0)
 
 
 def test_the_counts_of_two_servers_add_up_over_a_restart_except_connections(monkeypatch: pytest.MonkeyPatch) -> None:
