@@ -37,7 +37,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         identity, room, connection, after = reader
         async with AsyncExitStack() as cleanup:  # online first: an older stream may end meanwhile
             held = await cleanup.enter_async_context(chat.connected(identity, room, connection))
-            await chat.acquire_lease(identity, room, connection)
+            await chat.renew_lease(identity, room, connection, 0.0, held.holder)
             await chat.read(room, after)
             limit = held.required(chat.token_left_s(identity), GRACE_S)  # even while a send waits for its reader
             coming = pages(reader, request.app.state.counters, held)

@@ -52,15 +52,15 @@ class SocketSession:
         identity = self._chat.verify(join.token)
         after = parse_cursor("join", join.after) if join.after else None
         async with self._chat.connected(identity, room, join.connection) as held:
-            reader = await self._enter(identity, room, join.connection, after, writer)
+            reader = await self._enter(identity, room, join.connection, after, writer, held.holder)
             executing = self._execute_all(receive, writer, reader, counters, held)
             await until_first_ends(self._deliver(reader, writer, counters), executing)
 
     async def _enter(
-        self, identity: Identity, room: str, connection: str, after: Cursor | None, writer: SocketWriter
+        self, identity: Identity, room: str, connection: str, after: Cursor | None, writer: SocketWriter, holder: str
     ) -> Reader:
         """Join the room, send its snapshot, and return the reader. The long snapshot is freed when this returns."""
-        snapshot = await self._chat.join(identity, room, connection)
+        snapshot = await self._chat.join(identity, room, connection, holder)
         page = await self._chat.read(room, after or snapshot.cursor)
         await writer.write(TextFrame(encode(snapshot)))
         return Reader(identity, room, connection, page.after)

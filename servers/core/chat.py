@@ -108,13 +108,16 @@ class Chat:
         """Return for how many seconds the identity's token is still valid."""
         return (identity.expires_at_ms - self._clock.now_ms()) / 1000
 
-    async def join(self, identity: Identity, room: str, connection: str) -> Snapshot:
-        """Enter a room with one connection, or come back to it, and return the room as it is now. Raises ChatError."""
+    async def join(self, identity: Identity, room: str, connection: str, holder: str = "") -> Snapshot:
+        """Enter a room with one connection, or come back to it, and return the room as it is now. Raises ChatError.
+
+        holder: the socket that joins, if there is one.
+        """
         joining = self._connection(identity, room, connection)
         self._rate_limit.check(identity.user)
         if self.settings.on_demand:  # otherwise users who are gone might count for the limits of rooms
             await self._sweep_if_due()
-        await self._after_commit(await self._presence.join(joining))
+        await self._after_commit(await self._presence.join(joining, holder))
         head = await self._store.head(room)
         members, messages = await asyncio.gather(
             self._store.members(room, self.settings.snapshot_members),
@@ -128,17 +131,13 @@ class Chat:
     ) -> None:
         """Renew the connection's lease. Raises NotJoined. Does nothing if it was renewed within `recent_s`.
 
-        On demand, this also sweeps all leases if that is due, since nothing runs between requests. holder: the socket
-        that a push service has opened for it.
+        On demand, this also sweeps all leases if that is due, since nothing runs between requests. holder: the stream
+        or socket that opens for it, perhaps at a push service.
         """
         if event := await self._presence.renew(self._connection(identity, room, connection), holder, recent_s):
             await self._after_commit(event)
         if self.settings.on_demand:
             await self._sweep_if_due()
-
-    async def acquire_lease(self, identity: Identity, room: str, connection: str) -> None:
-        """Renew the lease for a stream that opens here, and make this process its holder. Raises NotJoined."""
-        await self._after_commit(await self._presence.acquire(self._connection(identity, room, connection)))
 
     async def heartbeat(self, identity: Identity, room: str, connection: str) -> Head:
         """Renew the connection's lease, and return the room's head. Raises NotJoined.
@@ -158,28 +157,23 @@ class Chat:
 
     @asynccontextmanager
     async def connected(self, identity: Identity, room: str, connection: str) -> AsyncIterator[HeldLease]:
-        """Like `keep_online`, for a stream or socket: the end of the block releases the lease, if it still runs."""
+        """Like `keep_online`, for a stream or socket: the end of the block releases the lease, if it still holds it.
+
+        A server that stops closes all of them itself: those users have not left, and reconnect before their leases end.
+        """
         held: HeldLease | None = None
         try:
             with self.keep_online(identity, room, connection) as held:
                 yield held
         finally:
-            if held is not None and not held.ended:
-                await self.disconnect(identity, room, connection)
+            if held is not None and not held.ended and not self.stopping:
+                await self.leave(identity, room, connection, held.holder)
 
     async def leave(self, identity: Identity, room: str, connection: str, holder: str = "") -> Event | None:
         """End one connection's lease now, unless another holds it; return the "offline" event, if it was the last."""
         event = await self._presence.release(self._connection(identity, room, connection), holder)
         await self._after_commit(event)
         return event
-
-    async def disconnect(self, identity: Identity, room: str, connection: str) -> None:
-        """Release a lease whose stream or socket has closed, unless the client has opened a newer one.
-
-        A server that stops closes all of them itself: those users have not left, and reconnect before their leases end.
-        """
-        if not self.stopping:
-            await self._after_commit(await self._presence.disconnect(self._connection(identity, room, connection)))
 
     async def names(self, room: str) -> dict[str, str]:
         """Return the display names of a room's members by their ids: of those online, and of those seen last."""

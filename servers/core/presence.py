@@ -1,9 +1,9 @@
 """Who is online: leases that must be renewed, since a polling client sends nothing when it leaves.
 
 Teaches that polls and sockets share one lease: a poll renews it, an open socket renews it too, and a closed socket
-releases it early. A client may open a new stream or socket before the old one has closed, perhaps at another process.
-So the process that opened the newest one holds the lease, and only that process may release it. Leases run on the
-store's clock. Leaves out how a renewal travels.
+releases it early. A client may join again, or open a new stream or socket, before the old one has closed, perhaps at
+another process. So the newest of them holds the lease, and the end of an older one does not release it. Leases run on
+the store's clock. Leaves out how a renewal travels.
 """
 
 import asyncio
@@ -52,7 +52,6 @@ class Presence:
         self._network_of = network_of
         self._longest_s = settings.renewed_lease_s + settings.late_s
         self._network_rooms = NetworkRooms(clock, settings.network_rooms_max, self._longest_s)
-        self._process = secrets.token_hex(8)
         self._offset_ms: int | None = None  # the store's clock minus ours
         self._renewed_s: dict[Connection, float] = {}  # when this process last renewed the lease in the store
         self._member_until_s: dict[tuple[str, str], float] = {}  # by room and user: until when membership is cached
@@ -69,11 +68,14 @@ class Presence:
         """Whether anybody has an open request or socket here."""
         return bool(self._open)
 
-    async def join(self, connection: Connection) -> Event | None:
-        """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany."""
+    async def join(self, connection: Connection, holder: str = "") -> Event | None:
+        """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany.
+
+        holder: the socket that joins; without one, the lease is held until a stream or socket opens.
+        """
         self._network_rooms.take(self._network_of(connection.user), connection.room)
         lasts_s = self._settings.lease_s + self._settings.late_s
-        lease = await self._lease(connection, self._process, lasts_s)
+        lease = await self._lease(connection, holder or secrets.token_hex(8), lasts_s)
         event = await self._store.join(lease, self._limits)
         _remember(self._renewed_s, connection, self._clock.monotonic_s())
         return event
@@ -81,7 +83,8 @@ class Presence:
     async def renew(self, connection: Connection, holder: str = "", recent_s: float | None = None) -> Event | None:
         """Renew the lease, if a renewal is due; return the "online" event, if any. Raises NotJoined.
 
-        recent_s: no renewal is due within this time after the last one; a third of a lease if None.
+        recent_s: no renewal is due within this time after the last one; a third of a lease if None. holder: the stream
+        or socket that opens, perhaps at a push service.
         """
         recent_s = self._settings.heartbeat_s if recent_s is None else recent_s
         now_s = self._clock.monotonic_s()
@@ -100,24 +103,16 @@ class Presence:
                 self._end(connection, held)
             raise
 
-    async def acquire(self, connection: Connection) -> Event | None:
-        """Renew the lease at once, and make this process its holder; return the "online" event. Raises NotJoined."""
-        self._renewed_s.pop(connection, None)
-        return await self.renew(connection, self._process)
-
     async def release(self, connection: Connection, holder: str = "") -> Event | None:
-        """End the lease and its open requests now; return the "offline" event, if it was the user's last lease."""
+        """End the lease and its open requests now; return the "offline" event, if it was the user's last lease.
+
+        holder: the stream or socket that has closed: the lease, and its requests, go on if there is a newer one.
+        """
         self._renewed_s.pop(connection, None)
-        held = self._held_now(connection)
+        held = [] if holder else self._held_now(connection)
         event = await self._store.release(await self._lease(connection, holder))
         self._end(connection, held)
         return event
-
-    async def disconnect(self, connection: Connection) -> Event | None:
-        """Release the lease of a closed stream or socket, unless the connection has a newer one, here or elsewhere."""
-        if connection in self._open:
-            return None
-        return await self.release(connection, self._process)
 
     async def require(self, identity: Identity, room: str) -> None:
         """Raise NotJoined unless the user has joined the room and not left it. Cached for one lease."""

@@ -36,8 +36,8 @@ def is_embedded(url: str) -> bool:
 class Lease(Struct, frozen=True):
     """A lease of one connection of a user: they are online until expires_at_ms. Times on the store's clock.
 
-    holder: the process that has just opened, or closed, a stream or socket of the connection, or its socket at a push
-    service; empty for a poll.
+    holder: the join, stream or socket (perhaps at a push service) by which the connection has just opened or closed;
+    empty for a poll.
     """
 
     room: str
@@ -119,7 +119,7 @@ class Store(Protocol):
     async def release(self, lease: Lease) -> Event | None:
         """End a lease early; return the "offline" event if it was the user's last. An unknown lease is ignored.
 
-        With a holder, the lease goes on if another process has opened a newer stream or socket of the connection.
+        With a holder, the lease goes on if the connection has a newer one: another join, stream or socket.
         Without one this is a goodbye: it also frees the name of a user who is online in no other room.
         """
 

@@ -111,14 +111,18 @@ async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: Sto
             await asyncio.Event().wait()
 
 
-async def test_the_end_of_an_old_socket_does_not_end_one_that_has_joined_again(presence: Presence) -> None:
-    await presence.join(WINDOW)
-    released = asyncio.create_task(presence.disconnect(WINDOW))
-    await asyncio.sleep(0)
-    with presence.keep_online(WINDOW) as held:
-        await presence.join(WINDOW)
-        await released
-        assert not held.ended
+async def test_an_old_stream_neither_releases_nor_ends_what_has_joined_again(store: Store, clock: FakeClock) -> None:
+    chat = Chat(store, Tokens("secret", clock, HOUR_S), clock, Settings())
+    await chat.join(ADA, "room", "window")
+    async with chat.connected(ADA, "room", "window") as old, chat.connected(ADA, "room", "window") as newer:
+        await chat.renew_lease(ADA, "room", "window", 0.0, old.holder)
+        await chat.join(ADA, "room", "window")
+        assert await chat.leave(ADA, "room", "window", old.holder) is None, "before the new stream opens"
+        await chat.renew_lease(ADA, "room", "window", 0.0, newer.holder)
+        assert await chat.leave(ADA, "room", "window", old.holder) is None
+        assert not newer.ended
+        await chat.renew_lease(ADA, "room", "window", 0.0)
+    assert not await store.is_member("room", "ada"), "the end of the newest does release it"
 
 
 async def test_who_went_offline_elsewhere_is_renewed_by_a_sweep(presence: Presence, touch: AsyncMock) -> None:

@@ -133,12 +133,12 @@ async def test_a_process_does_not_end_a_connection_that_has_moved_to_another(sto
     here, there = (Presence(store, FakeClock(), Settings()) for store in stores)
     connection = Connection("room", "ada", "Ada", "window")
     await here.join(connection)
-    for process in (here, there, here):
-        await process.acquire(connection)
+    for process, holder in ((here, "first"), (there, "second"), (here, "third")):
+        await process.renew(connection, holder, 0.0)
     await there.renew(connection, recent_s=0.0)  # a renewal does not move the connection
-    assert await there.disconnect(connection) is None
+    assert await there.release(connection, "second") is None
     assert await stores[1].is_member("room", "ada")
-    ended = await here.disconnect(connection)
+    ended = await here.release(connection, "third")
     assert ended and ended.body == "offline"
 
 

@@ -199,7 +199,7 @@ BEGIN
     END IF;
 END $$;
 
--- Forget a connection, unless another process has opened a newer stream or socket for it. A goodbye frees the name.
+-- Forget a connection, unless it has a newer holder. A goodbye frees the name.
 CREATE OR REPLACE FUNCTION release(
     its_room text, its_user text, its_connection text, its_seen_ms bigint, its_holder text, its_claim text
 ) RETURNS SETOF events LANGUAGE plpgsql AS $$

@@ -14,7 +14,7 @@
 --   chat:present:<room>              set of the users who are online there
 --   chat:rooms, chat:rooms:<user>    sets of the rooms in which somebody, or the user, is online
 --   chat:connections:<room>:<user>   scores: connection -> when its lease runs out; the key itself expires
---   chat:holders:<room>:<user>       hash: connection -> the process that opened its newest stream or socket
+--   chat:holders:<room>:<user>       hash: connection -> its newest join, stream or socket
 --   chat:online                      scores: room and user -> when the last of their leases runs out
 --   chat:claims, chat:owners         scores: name -> when its claim runs out; hash: name -> the user who has claimed it
 local command, fresh, kept = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -110,7 +110,7 @@ local function free_name(name)
 end
 
 -- After three limits, a lease: room, user, display name, name as claimed, connection, when it was seen and expires (in
--- ms), and the process that holds it.
+-- ms), and its holder.
 local function lease_of()
   local room, user, name, claimed, connection, seen_ms, expires_at_ms, holder = unpack(ARGV, 7)
   return {
