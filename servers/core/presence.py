@@ -56,6 +56,7 @@ class Presence:
         self._renewed_s: dict[Connection, float] = {}  # when this process last renewed the lease in the store
         self._member_until_s: dict[tuple[str, str], float] = {}  # by room and user: until when membership is cached
         self._doubted_s: dict[tuple[str, str], float] = {}  # by room and user: when another process saw them leave
+        self._changes = 0  # departures and jumps of the clock: a response on its way meanwhile is not cached
         self._open: defaultdict[Connection, set[HeldLease]] = defaultdict(set)
 
     @property
@@ -74,10 +75,12 @@ class Presence:
         holder: the socket that joins; without one, the lease is held until a stream or socket opens.
         """
         self._network_rooms.take(self._network_of(connection.user), connection.room)
+        asked_at = self._changes
+        now_s = self._clock.monotonic_s()
         lasts_s = self._settings.lease_s + self._settings.late_s
         lease = await self._lease(connection, holder or secrets.token_hex(8), lasts_s)
         event = await self._store.join(lease, self._limits)
-        _remember(self._renewed_s, connection, self._clock.monotonic_s())
+        self._remember(self._renewed_s, connection, now_s, asked_at)
         return event
 
     async def renew(self, connection: Connection, holder: str = "", recent_s: float | None = None) -> Event | None:
@@ -93,22 +96,21 @@ class Presence:
         if renewed_s > max(now_s - recent_s, doubted_s):
             return None
         self._network_rooms.take(self._network_of(connection.user), connection.room)
-        _remember(self._renewed_s, connection, now_s)
+        asked_at = self._changes
         held = self._held_now(connection)
         try:
-            return await self._store.touch(await self._lease(connection, holder), self._limits)
-        except BaseException as error:
-            self._renewed_s.pop(connection, None)
-            if isinstance(error, NotJoined):
-                self._end(connection, held)
+            event = await self._store.touch(await self._lease(connection, holder), self._limits)
+        except NotJoined:
+            self._end(connection, held)
             raise
+        self._remember(self._renewed_s, connection, now_s, asked_at)
+        return event
 
     async def release(self, connection: Connection, holder: str = "") -> Event | None:
         """End the lease and its open requests now; return the "offline" event, if it was the user's last lease.
 
         holder: the stream or socket that has closed: the lease, and its requests, go on if there is a newer one.
         """
-        self._renewed_s.pop(connection, None)
         held = [] if holder else self._held_now(connection)
         event = await self._store.release(await self._lease(connection, holder))
         self._end(connection, held)
@@ -119,15 +121,17 @@ class Presence:
         key = (room, identity.user)
         if not self._settings.on_demand and self._clock.monotonic_s() < self._member_until_s.get(key, 0.0):
             return
+        asked_at = self._changes
         if not await self._store.is_member(room, identity.user):
             raise NotJoined(f"room {room!r}: you have not joined it, or have left; join first")
-        _remember(self._member_until_s, key, self._clock.monotonic_s() + self._settings.lease_s)
+        self._remember(self._member_until_s, key, self._clock.monotonic_s() + self._settings.lease_s, asked_at)
 
     def on_foreign_event(self, event: Event) -> None:
         """Forget what is cached about a user who went offline at another process: they may have left the room."""
         if event.kind is Kind.PRESENCE and event.body == "offline":
+            self._changes += 1
             self._member_until_s.pop((event.room, event.sender), None)
-            _remember(self._doubted_s, (event.room, event.sender), self._clock.monotonic_s())
+            self._remember(self._doubted_s, (event.room, event.sender), self._clock.monotonic_s(), self._changes)
 
     @contextmanager
     def keep_online(self, connection: Connection) -> Iterator[HeldLease]:
@@ -166,6 +170,7 @@ class Presence:
         """Read the store's clock; if it has jumped, all leases are due. Raises Unavailable."""
         offset_ms = await self._store.now_ms() - int(self._clock.monotonic_s() * 1000)
         if self._offset_ms is not None and abs(offset_ms - self._offset_ms) > self._settings.heartbeat_s * 1000:
+            self._changes += 1
             self._renewed_s.clear()
         self._offset_ms = offset_ms
 
@@ -174,6 +179,8 @@ class Presence:
         return list(self._open.get(connection, ()))
 
     def _end(self, connection: Connection, held: list[HeldLease]) -> None:
+        self._changes += 1
+        self._renewed_s.pop(connection, None)
         self._member_until_s.pop((connection.room, connection.user), None)
         for lease in held:
             lease.end()
@@ -190,10 +197,11 @@ class Presence:
         now_ms = await self.now_ms()
         return Lease(*connection, now_ms, now_ms + int((lasts_s or self._longest_s) * 1000), holder)
 
-
-def _remember(cache: dict[Key, float], key: Key, at_s: float) -> None:
-    """Cache a time; the oldest entry gives way if there are too many."""
-    cache.pop(key, None)
-    cache[key] = at_s
-    if len(cache) > CACHED_MAX:
-        del cache[next(iter(cache))]
+    def _remember(self, cache: dict[Key, float], key: Key, at_s: float, asked_at: int) -> None:
+        """Cache a time, unless a change came after `asked_at`; the oldest entry gives way if there are too many."""
+        if asked_at != self._changes:
+            return
+        cache.pop(key, None)
+        cache[key] = at_s
+        if len(cache) > CACHED_MAX:
+            del cache[next(iter(cache))]

@@ -15,7 +15,7 @@ from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
 from servers.core.settings import RenewedBy, Settings
-from servers.core.store import Lease, Store, open_store
+from servers.core.store import Lease, Limits, Store, open_store
 from servers.core.wire import Event, Kind
 from servers.event_stream import PING, EventStream
 from servers.publisher import Publisher, PublishFailed
@@ -96,9 +96,39 @@ async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
     await presence.join(WINDOW)
     await presence.require(ADA, "room")
     await presence.release(WINDOW)
-    for refused in (presence.require(ADA, "room"), presence.renew(WINDOW), presence.renew(WINDOW)):
-        with pytest.raises(NotJoined):
-            await refused
+    polls = presence.renew(WINDOW), presence.renew(WINDOW)
+    refused = await asyncio.gather(presence.require(ADA, "room"), *polls, return_exceptions=True)
+    assert [type(error) for error in refused] == 3 * [NotJoined]
+
+
+async def test_a_membership_is_not_cached_if_its_user_left_meanwhile(presence: Presence, store: Store) -> None:
+    async def respond_late(room: str, user: str) -> bool:
+        response = await is_member(room, user)
+        await presence.release(WINDOW)
+        return response
+
+    await presence.join(WINDOW)
+    is_member = store.is_member
+    with patch.object(store, "is_member", respond_late):
+        await presence.require(ADA, "room")
+    with pytest.raises(NotJoined):
+        await presence.require(ADA, "room")
+
+
+async def test_a_lease_is_due_if_the_clock_of_the_store_was_set_during_the_join(
+    presence: Presence, store: Store, touch: AsyncMock
+) -> None:
+    async def join_late(lease: Lease, limits: Limits) -> Event | None:
+        event = await join(lease, limits)
+        with patch.object(store, "now_ms", AsyncMock(return_value=0)):
+            await presence.sweep()
+        return event
+
+    join = store.join
+    with patch.object(store, "join", join_late):
+        await presence.join(WINDOW)
+    await presence.renew(WINDOW)
+    assert touch.await_count == 1
 
 
 async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: Store, clock: FakeClock) -> None:
