@@ -7,6 +7,7 @@ the store's clock. Leaves out how a renewal travels.
 """
 
 import asyncio
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from servers.core.auth import Identity
 from servers.core.clock import Clock
-from servers.core.errors import NotJoined, TooMany, Unavailable
+from servers.core.errors import ChatError, NotJoined, TooMany, Unavailable
 from servers.core.held_lease import HeldLease
 from servers.core.quotas import NetworkRooms
 from servers.core.settings import Settings
@@ -24,6 +25,7 @@ from servers.core.wire import Event, Kind
 
 NEVER_S = float("-inf")
 CACHED_MAX = 50_000  # entries of each cache, of 1 kB at most. For a dropped entry the store is queried again
+log = logging.getLogger(__name__)
 Key = TypeVar("Key")
 
 
@@ -153,11 +155,21 @@ class Presence:
         events: list[Event] = []
         with suppress(Unavailable):  # the next sweep finds the same leases, and these events must be published
             await self._read_clock()
-            renewals = await asyncio.gather(*map(self.renew, list(self._open)), return_exceptions=True)
-            events += [event for event in renewals if isinstance(event, Event)]
+            renewals = await asyncio.gather(*map(self._renew_open, list(self._open)))
+            events += [event for event in renewals if event]
             events += await self._store.expire(await self.now_ms(), int(self._longest_s * 1000))
         self._drop_expired()
         return events
+
+    async def _renew_open(self, connection: Connection) -> Event | None:
+        """Renew one lease of a sweep; an error must keep neither the other leases nor their events back."""
+        try:
+            return await self.renew(connection)
+        except ChatError:  # if there is no lease, its requests have ended; else the next sweep tries again
+            return None
+        except Exception:
+            log.exception("presence: a lease was not renewed")
+            return None
 
     async def now_ms(self) -> int:
         """Return the time on the store's clock, by the difference from our clock that the last sweep has measured."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from unittest.mock import AsyncMock, create_autospec, patch
 
@@ -70,6 +70,18 @@ async def test_a_user_who_is_back_is_online_if_expiry_fails(presence: Presence, 
     gone = patch.object(store, "expire", side_effect=Unavailable("store: gone"))
     with gone, presence.keep_online(WINDOW):
         assert [event.body for event in await presence.sweep()] == ["online"]
+
+
+async def test_a_sweep_reports_an_error_and_renews_the_other_leases(
+    presence: Presence, store: Store, touch: AsyncMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch.side_effect = [ZeroDivisionError, Unavailable("store: gone"), None]
+    with ExitStack() as stack:
+        for number in range(3):
+            stack.enter_context(presence.keep_online(WINDOW._replace(id=str(number))))
+        assert await presence.sweep() == []
+    assert touch.await_count == 3
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
 
 
 async def test_departures_are_published_beside_each_other_up_to_a_bound(store: Store, clock: FakeClock) -> None:
