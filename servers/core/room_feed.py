@@ -116,6 +116,9 @@ class RoomFeed:
     def page(self, after: Cursor) -> EncodedPage | None:
         """Return the events after the cursor; None if the cursor is older than the tail, or in another epoch."""
         self._used_s = time.monotonic()
+        return self._page(after)
+
+    def _page(self, after: Cursor) -> EncodedPage | None:
         start = after.seq - self._base
         if after.epoch != self.epoch or not 0 <= start <= len(self._tail):
             return None
@@ -241,7 +244,7 @@ class RoomFeed:
         self._flush_is_due = False
         self._waiters.wake()
         while self._flushed < self._base + len(self._tail):
-            page = self.page(Cursor(self.epoch, self._flushed))
+            page = self._page(Cursor(self.epoch, self._flushed))  # which is no use of the feed
             assert page is not None
             self._flushed = page.next.seq
             for push in list(self._followers):

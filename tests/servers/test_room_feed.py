@@ -48,9 +48,12 @@ async def test_a_cursor_before_the_tail_beyond_the_head_or_of_another_epoch_gets
 
 async def test_the_tail_is_bounded_once_its_events_are_pushed(store: Store) -> None:
     tail = feed(store, tail_max=8)
+    await asyncio.sleep(0.05)
+    unused_s = tail.unused_s
     for seq in range(1, 100):
         tail.offer(event(seq))
         await asyncio.sleep(0)
+    assert tail.unused_s > unused_s, "events are no use of a feed that nobody reads"
     assert tail.head == cursor(99)
     assert tail.page(cursor(99 - 17)) is None
     assert tail.page(cursor(99 - 8)) is not None
