@@ -178,7 +178,8 @@ class RoomFeed:
     async def fill_gaps(self) -> None:
         """Pump, but only when an event is missing: for a store that offers every event. Call it repeatedly."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._has_gap.wait(), PUMP_WAIT_S)
+            async with asyncio.timeout(PUMP_WAIT_S):  # before Python 3.12, wait_for may swallow a cancellation
+                await self._has_gap.wait()
         self._has_gap.clear()
         try:
             while await self.pump(0.0):

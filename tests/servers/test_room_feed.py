@@ -141,6 +141,20 @@ async def test_an_event_that_is_offered_out_of_order_has_the_gap_before_it_read(
     assert tail.head == Cursor(store.epoch, second.seq)
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_feed_can_be_stopped_when_it_learns_that_an_event_is_missing(store: Store, turns: int) -> None:
+    tail = feed(store)
+    await tail.fill_gaps()
+    filling = asyncio.create_task(tail.fill_gaps())
+    await asyncio.sleep(0)
+    tail.offer(event(9))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    filling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await filling
+
+
 async def test_only_the_newest_events_are_read_again_in_a_log_of_another_epoch() -> None:
     store = AsyncMock()
     store.read.return_value, store.head.return_value = Page("new", 0, 0, ()), Cursor("new", 3 * READ_MAX)

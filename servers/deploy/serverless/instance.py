@@ -78,7 +78,8 @@ class Instance:
         if grace_s:
             self.thaw()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), grace_s)
+                async with asyncio.timeout(grace_s):
+                    await self._process.wait()
         self._note_cpu()
         self._signal(signal.SIGKILL)
         await self._process.wait()
@@ -90,7 +91,8 @@ class Instance:
         )
         assert self._process.stdout is not None
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), READY_S)
+            async with asyncio.timeout(READY_S):
+                line = await self._process.stdout.readline()
             self.port = int(json.loads(line)["address"].rpartition(":")[2])
         except (TimeoutError, ValueError) as error:
             await self.end(0)
