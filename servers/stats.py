@@ -11,6 +11,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ RESPONSE_S = 10.0
 
 
 def read_stats(address: str, path: str = "/stats", authority: str = "") -> dict[str, Any]:
-    """Return the counters; waits for them, and raises OSError if none come.
+    """Return the counters; waits for them, and raises OSError if none come, perhaps since a worker does not respond.
 
     authority: the file of the authority that has signed the server's certificate; empty without TLS.
     """
@@ -35,9 +36,12 @@ def read_stats(address: str, path: str = "/stats", authority: str = "") -> dict[
     with closing(connection):
         connection.request("GET", path, headers={"Connection": "close"})
         try:
-            counters: dict[str, Any] = json.load(connection.getresponse())
+            response = connection.getresponse()
+            counters: dict[str, Any] = json.load(response)
         except (HTTPException, ValueError) as error:  # it ended while it wrote them
             raise ConnectionError(f"{host}{path}: {type(error).__name__}: {error}") from error
+        if response.status != HTTPStatus.OK:
+            raise ConnectionError(f"{host}{path}: {response.status}: {counters}")
         return counters
 
 
