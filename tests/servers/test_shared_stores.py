@@ -19,6 +19,7 @@ from servers.core.store import Store, open_store
 from servers.core.stores import postgres_listener, redis_streams
 from servers.core.stores.postgres import PostgresStore
 from servers.core.stores.postgres_listener import PostgresListener
+from servers.core.stores.redis_streams import RedisStreamsStore
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor
 from servers.deploy.engines import ENGINES
@@ -200,6 +201,22 @@ async def test_a_log_that_has_lost_its_end_is_another_log(url: str, stores: list
     page = await other.read("room", Cursor(epoch, 5), 10)
     assert page.epoch == other.epoch != epoch
     assert [event.body for event in page.events] == ["0", "1", "2"]
+
+
+async def test_one_command_of_redis_removes_a_bounded_number_of_events_leases_and_claims(engines: Engines) -> None:
+    url = engines.fresh_url("redis")
+    async with opened(url, 1) as (many,), opened(url + "?kept=10", 1) as (few,):
+        for store, count in ((many, 300), (few, 20)):
+            await asyncio.gather(*(store.append("room", draft("hello")) for _ in range(count)))
+        assert len(await log(few)) == 320 - 4 * 64
+        for n in range(3):
+            await join(few, replace(ADA, user=f"user-{n}", name=f"User {n}", expires_at_ms=LONG_MS))
+        assert isinstance(few, RedisStreamsStore)
+        for now_ms in (0, 2_000):  # the clock was set back; then all have expired
+            expired = [await few._script.run("expire", now_ms, now_ms + 1_000, 2) for _ in range(2)]
+            assert [has_more for has_more, _ in expired] == [1, 0]
+        assert not any(member.online for member in await few.members("room", 9))
+        assert await few._script._redis.exists("chat:claims", "chat:owners") == 0
 
 
 async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a_gap(engines: Engines) -> None:

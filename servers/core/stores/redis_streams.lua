@@ -20,6 +20,7 @@
 local command, fresh, kept = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local FORGET_MS = 3600000
 local TRIM_EVERY = 64
+local TRIM_MAX = 4 * TRIM_EVERY
 local LAYOUT = '2'
 
 local epoch = redis.call('GET', 'chat:epoch')
@@ -50,16 +51,18 @@ end
 
 local function head_of(room) return tonumber(redis.call('GET', 'chat:head:' .. room) or 0) end
 
--- Drop events that are older than the stream keeps, with their client_ids.
+-- Drop events that are older than the stream keeps, with their client_ids: at most TRIM_MAX, the oldest, at once.
 local function trim(room, seq)
   local oldest = seq - kept + 1
   if seq % TRIM_EVERY ~= 0 or oldest <= 1 then return end
   local stream, sent = 'chat:events:' .. room, 'chat:once:' .. room
-  for _, entry in ipairs(redis.call('XRANGE', stream, '-', (oldest - 1) .. '-0')) do
+  local dropped = '0'
+  for _, entry in ipairs(redis.call('XRANGE', stream, '-', (oldest - 1) .. '-0', 'COUNT', TRIM_MAX)) do
     local once = entry[2][6]
-    if redis.call('HGET', sent, once) == string.match(entry[1], '^%d+') then redis.call('HDEL', sent, once) end
+    dropped = string.match(entry[1], '^%d+')
+    if redis.call('HGET', sent, once) == dropped then redis.call('HDEL', sent, once) end
   end
-  redis.call('XTRIM', stream, 'MINID', oldest .. '-0')
+  redis.call('XTRIM', stream, 'MINID', dropped .. '-1')
 end
 
 local function append(room, kind, draft, once)
@@ -253,26 +256,28 @@ function commands.release()
   return event
 end
 
--- Take users offline whose last lease has run out, and free claims that have run out, at most `limit` of each at once;
--- return { room, seq, draft } for each user. First cut leases and claims that run beyond `latest_ms`, since the clock
--- was set back.
+-- Take users offline whose last lease has run out, and free claims that have run out; first cut leases and claims that
+-- run beyond `latest_ms`, since the clock was set back. At most `limit` of each at once: return 1 if there may be more,
+-- and { room, seq, draft } for each user.
 function commands.expire(now_ms, latest_ms, limit)
-  local gone = {}
-  for _, key in ipairs({ 'chat:online', 'chat:claims' }) do
-    for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. latest_ms, '+inf')) do
-      redis.call('ZADD', key, latest_ms, member)
-    end
+  local gone, has_more = {}, 0
+  local function some_of(key, from, to)
+    local members = redis.call('ZRANGEBYSCORE', key, from, to, 'LIMIT', 0, limit)
+    if #members == tonumber(limit) then has_more = 1 end
+    return members
   end
-  local claims = redis.call('ZRANGEBYSCORE', 'chat:claims', '-inf', '(' .. now_ms, 'LIMIT', 0, limit)
-  for _, name in ipairs(claims) do free_name(name) end
-  for i, online in ipairs(redis.call('ZRANGEBYSCORE', 'chat:online', '-inf', now_ms, 'LIMIT', 0, limit)) do
+  for _, key in ipairs({ 'chat:online', 'chat:claims' }) do
+    for _, member in ipairs(some_of(key, '(' .. latest_ms, '+inf')) do redis.call('ZADD', key, latest_ms, member) end
+  end
+  for _, name in ipairs(some_of('chat:claims', '-inf', '(' .. now_ms)) do free_name(name) end
+  for i, online in ipairs(some_of('chat:online', '-inf', now_ms)) do
     redis.call('ZREM', 'chat:online', online)
     local room, user = string.match(online, '^(%S+) (.*)$')
     go_offline(room, user)
     local event = append_presence(room, user, 'offline', tonumber(now_ms))
     gone[i] = { room, event[2], event[3] }
   end
-  return { epoch, gone }
+  return { epoch, has_more, gone }
 end
 
 function commands.is_member(room, user)

@@ -140,9 +140,11 @@ class RedisStreamsStore:
 
     async def expire(self, now_ms: int, lease_ms: int) -> Sequence[Event]:
         events: list[Event] = []
+        has_more = True
         with suppress(Unavailable):
-            while batch := await self._commands.run(self._expire(now_ms, lease_ms)):
-                events += batch
+            while has_more:
+                has_more, gone = await self._commands.run(self._expire(now_ms, lease_ms))
+                events += gone
         return events
 
     async def is_member(self, room: str, user: str) -> bool:
@@ -178,9 +180,9 @@ class RedisStreamsStore:
         appended = await self._script.run(command, *arguments)
         return self._event(room, *appended) if appended else None
 
-    async def _expire(self, now_ms: int, lease_ms: int) -> list[Event]:
-        (rows,) = await self._script.run("expire", now_ms, now_ms + lease_ms, EXPIRE_MAX)
-        return [self._event(room.decode(), seq, draft) for room, seq, draft in rows]
+    async def _expire(self, now_ms: int, lease_ms: int) -> tuple[bool, list[Event]]:
+        has_more, rows = await self._script.run("expire", now_ms, now_ms + lease_ms, EXPIRE_MAX)
+        return bool(has_more), [self._event(room.decode(), seq, draft) for room, seq, draft in rows]
 
     def _event(self, room: str, seq: int, draft: bytes) -> Event:
         """Return an event that was just committed, and note it before another response can bring another epoch."""
