@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from servers.core import validation
 from servers.core.auth import Identity, Tokens
 from servers.core.clock import Clock
-from servers.core.errors import BadRequest, NameTaken, Unauthenticated
+from servers.core.errors import BadRequest, NameTaken, Unauthenticated, Unavailable
 from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
 from servers.core.quotas import RateLimit
@@ -167,7 +167,8 @@ class Chat:
                 yield held
         finally:
             if held is not None and not held.ended and not self.stopping:
-                await self.leave(identity, room, connection, held.holder)
+                with suppress(Unavailable):  # the lease then expires
+                    await self.leave(identity, room, connection, held.holder)
 
     async def leave(self, identity: Identity, room: str, connection: str, holder: str = "") -> Event | None:
         """End one connection's lease now, unless another holds it; return the "offline" event, if it was the last."""
