@@ -51,9 +51,7 @@ def main(
         str, Option(envvar="CHAT_STORE", help="URL of the log's store; without it, a temporary file.")
     ] = "",
     workers: Annotated[int, Option(min=1, help="Processes that serve; an embedded store allows one.")] = 1,
-    lease: Annotated[
-        float, Option(min=0.1, help="Seconds a user stays online after a renewal; equal for all servers on a store.")
-    ] = DEFAULTS.lease_s,
+    lease: Annotated[float, Option(min=0.1, help="Seconds a user stays online after a renewal.")] = DEFAULTS.lease_s,
     presence: Annotated[
         RenewedBy, Option(help="What renews a lease where a push service delivers; equal for all servers on a store.")
     ] = DEFAULTS.presence,

@@ -155,21 +155,14 @@ class Presence:
         events: list[Event] = []
         with suppress(Unavailable):  # the next sweep finds the same leases, and these events must be published
             await self._read_clock()
-            renewals = await asyncio.gather(*map(self._renew_open, list(self._open)))
-            events += [event for event in renewals if event]
+            for renewal in await asyncio.gather(*map(self.renew, list(self._open)), return_exceptions=True):
+                if isinstance(renewal, Event):
+                    events.append(renewal)
+                elif renewal is not None and not isinstance(renewal, ChatError):  # what is refused, is for its requests
+                    log.error("presence: a lease was not renewed", exc_info=renewal)
             events += await self._store.expire(await self.now_ms(), int(self._longest_s * 1000))
         self._drop_expired()
         return events
-
-    async def _renew_open(self, connection: Connection) -> Event | None:
-        """Renew one lease of a sweep; an error must keep neither the other leases nor their events back."""
-        try:
-            return await self.renew(connection)
-        except ChatError:  # if there is no lease, its requests have ended; else the next sweep tries again
-            return None
-        except Exception:
-            log.exception("presence: a lease was not renewed")
-            return None
 
     async def now_ms(self) -> int:
         """Return the time on the store's clock, by the difference from our clock that the last sweep has measured."""
