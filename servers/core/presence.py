@@ -60,6 +60,7 @@ class Presence:
         self._doubted_s: dict[tuple[str, str], float] = {}  # by room and user: when another process saw them leave
         self._changes = 0  # departures and jumps of the clock: a response on its way meanwhile is not cached
         self._open: defaultdict[Connection, set[HeldLease]] = defaultdict(set)
+        self._joining: set[Connection] = set()
 
     @property
     def cached(self) -> int:
@@ -80,8 +81,12 @@ class Presence:
         asked_at = self._changes
         now_s = self._clock.monotonic_s()
         lasts_s = self._settings.lease_s + self._settings.late_s
-        lease = await self._lease(connection, holder or secrets.token_hex(8), lasts_s)
-        event = await self._store.join(lease, self._limits)
+        self._joining.add(connection)
+        try:
+            lease = await self._lease(connection, holder or secrets.token_hex(8), lasts_s)
+            event = await self._store.join(lease, self._limits)
+        finally:
+            self._joining.discard(connection)
         self._remember(self._renewed_s, connection, now_s, asked_at)
         return event
 
@@ -180,8 +185,8 @@ class Presence:
         self._offset_ms = offset_ms
 
     def _held_now(self, connection: Connection) -> list[HeldLease]:
-        """Return the open requests. Call it before the store is queried: those that open later have joined again."""
-        return list(self._open.get(connection, ()))
+        """Return the open requests, unless one joins. Call it before the store is queried: later ones have joined."""
+        return [] if connection in self._joining else list(self._open.get(connection, ()))
 
     def _end(self, connection: Connection, held: list[HeldLease]) -> None:
         self._changes += 1

@@ -170,6 +170,17 @@ async def test_an_old_stream_neither_releases_nor_ends_what_has_joined_again(sto
             pass  # it ends without an error, since the lease expires
 
 
+async def test_a_sweep_does_not_end_a_socket_whose_join_is_under_way(presence: Presence, store: Store) -> None:
+    async def join_late(lease: Lease, limits: Limits) -> Event | None:
+        await presence.sweep()
+        return await join(lease, limits)
+
+    join = store.join
+    with patch.object(store, "join", join_late), presence.keep_online(WINDOW) as held:
+        await presence.join(WINDOW, held.holder)
+        assert not held.ended
+
+
 async def test_who_went_offline_elsewhere_is_renewed_by_a_sweep(presence: Presence, touch: AsyncMock) -> None:
     await presence.join(WINDOW)
     with presence.keep_online(WINDOW):
