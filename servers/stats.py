@@ -96,13 +96,10 @@ def summed(first: Any, second: Any) -> Any:
 
 async def _query(path: Path) -> Counts:
     """Return the counters of another worker; none if it has died, perhaps while it responded."""
-    writer: asyncio.StreamWriter | None = None
     try:
         reader, writer = await asyncio.open_unix_connection(path)
-        counts: Counts = json.loads(await reader.read())
-        return counts
+        with closing(writer):
+            counts: Counts = json.loads(await reader.read())
+            return counts
     except (OSError, ValueError):  # one that was killed has left its socket file
         return {}
-    finally:
-        if writer is not None:
-            writer.close()

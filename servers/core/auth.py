@@ -48,11 +48,6 @@ class Tokens:
         self._lifetime_ms = int(lifetime_s * 1000)
         self._identity_of = lru_cache(CACHED_MAX)(self._open)
 
-    @property
-    def cached(self) -> int:
-        """How many verified tokens are cached."""
-        return self._identity_of.cache_info().currsize
-
     def new_user(self, network: str) -> str:
         """Return a new user's id: 12 random hex digits, and 4 that only `network_of` can read."""
         random = secrets.token_hex(6)

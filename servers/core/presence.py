@@ -63,11 +63,6 @@ class Presence:
         self._joining: set[Connection] = set()
 
     @property
-    def cached(self) -> int:
-        """How many leases and memberships are cached."""
-        return len(self._renewed_s) + len(self._member_until_s) + len(self._doubted_s)
-
-    @property
     def has_open_connections(self) -> bool:
         """Whether anybody has an open request or socket here."""
         return bool(self._open)

@@ -26,11 +26,6 @@ class RateLimit:
         self._tolerance_s = burst / per_s
         self._full_at_s: dict[str, float] = {}
 
-    @property
-    def cached(self) -> int:
-        """How many users have an entry."""
-        return len(self._full_at_s)
-
     def check(self, user: str) -> None:
         """Take one token of the user's. Raises TooMany, with the time until there is one."""
         now_s = self._clock.monotonic_s()

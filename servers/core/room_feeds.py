@@ -30,13 +30,8 @@ class RoomFeeds:
         self._feeds: dict[str, RoomFeed] = {}
         self._pumps: dict[RoomFeed, asyncio.Task[None]] = {}
         self._kept_bytes: dict[RoomFeed, int] = {}
-        self._total_bytes = 0
+        self._total_bytes = 0  # about how much memory all feeds take
         self._gets_all = store.follow(self._add)
-
-    @property
-    def kept_bytes(self) -> int:
-        """About how many bytes of memory all feeds take."""
-        return self._total_bytes
 
     def get(self, room: str) -> RoomFeed | None:
         """Return the room's feed, if it has one already."""

@@ -36,7 +36,7 @@ def test_tokens_are_cached_within_a_bound() -> None:
     tokens = Tokens("secret", FakeClock(), 60)
     for n in range(CACHED_MAX + 10):
         tokens.verify(tokens.issue(str(n), "Ada").token)
-    assert tokens.cached == CACHED_MAX
+    assert tokens._identity_of.cache_info().currsize == CACHED_MAX
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -46,7 +46,7 @@ def test_a_changed_token_is_neither_accepted_nor_cached(change: Callable[[str], 
     token = next(each for each in issued if each[-1] in "AEIMQUY")
     with pytest.raises(Unauthenticated):
         tokens.verify(change(token))
-    assert tokens.cached == 0
+    assert tokens._identity_of.cache_info().currsize == 0
     tokens.verify(token)
 
 

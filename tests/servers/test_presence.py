@@ -1,7 +1,7 @@
 """Leases in one process, on a clock that the test moves: renewal, expiry, caches, and the waits that end with one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sized
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from unittest.mock import AsyncMock, create_autospec, patch
@@ -258,13 +258,17 @@ async def test_after_a_restart_leases_run_for_one_more_lease_whatever_the_clock_
     await reopened.close()
 
 
+def caches(presence: Presence) -> tuple[Sized, ...]:
+    return presence._renewed_s, presence._member_until_s, presence._doubted_s
+
+
 @patch("servers.core.presence.CACHED_MAX", 5)
 async def test_the_caches_are_bounded_and_forget_the_oldest(presence: Presence, touch: AsyncMock) -> None:
     for number in range(20):
         await presence.join(WINDOW._replace(room=f"room-{number}"))
         await presence.require(ADA, f"room-{number}")
         presence.on_foreign_event(Event(f"room-{number}", 1, Kind.PRESENCE, "bob", "Bob", "offline", 1))
-    assert presence.cached == 3 * 5
+    assert [len(cache) for cache in caches(presence)] == [5, 5, 5]
     await presence.renew(WINDOW._replace(room="room-19"))
     assert touch.await_count == 0
     await presence.renew(WINDOW._replace(room="room-0"))
@@ -276,10 +280,10 @@ async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeCl
         await presence.join(WINDOW._replace(room=f"room-{number}"))
         await presence.require(ADA, f"room-{number}")
         presence.on_foreign_event(Event(f"room-{number}", 1, Kind.PRESENCE, "bob", "Bob", "offline", 1))
-    assert presence.cached == 3 * 50
+    assert [len(cache) for cache in caches(presence)] == [50, 50, 50]
     clock.advance(3 * LEASE_S)
     await presence.sweep()
-    assert presence.cached == 0
+    assert not any(caches(presence))
 
 
 async def test_a_sweep_confirms_presence_by_the_push_services_lists(store: Store, clock: FakeClock) -> None:

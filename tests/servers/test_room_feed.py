@@ -86,7 +86,7 @@ async def test_all_tails_together_are_bounded_in_bytes_and_the_quiet_ones_are_dr
         for seq in range(1, 21):
             room.offer(long_event(f"room-{number}", seq))
             await asyncio.sleep(0)
-            assert feeds.kept_bytes <= settings.tails_bytes_max
+            assert feeds._total_bytes <= settings.tails_bytes_max
     first, last = feeds.get("room-0"), feeds.get("room-49")
     assert first and first.kept_bytes == 0
     assert last and last.page(Cursor(store.epoch, 19))
@@ -208,7 +208,7 @@ async def test_feeds_that_nobody_reads_end(
         while sum(feeds.get(room) is not None for room in rooms) > kept:  # noqa: ASYNC110 (a feed ends without an event)
             await asyncio.sleep(0.01)
     assert all(feed.page(feed.head) for feed in opened), "who still holds a closed feed may read it"
-    assert feeds.kept_bytes == sum(feed.kept_bytes for feed in map(feeds.get, rooms) if feed)
+    assert feeds._total_bytes == sum(feed.kept_bytes for feed in map(feeds.get, rooms) if feed)
     assert feeds.get("used") is used
     await store.append("used", HELLO)
     assert await waiting
