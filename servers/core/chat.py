@@ -161,14 +161,13 @@ class Chat:
 
         A server that stops closes all of them itself: those users have not left, and reconnect before their leases end.
         """
-        held: HeldLease | None = None
-        try:
-            with self.keep_online(identity, room, connection) as held:
+        with self.keep_online(identity, room, connection) as held:
+            try:
                 yield held
-        finally:
-            if held is not None and not held.ended and not self.stopping:
-                with suppress(Unavailable):  # the lease then expires
-                    await self.leave(identity, room, connection, held.holder)
+            finally:
+                if not (held.ended or self.stopping):
+                    with suppress(Unavailable):  # the lease then expires
+                        await self.leave(identity, room, connection, held.holder)
 
     async def leave(self, identity: Identity, room: str, connection: str, holder: str = "") -> Event | None:
         """End one connection's lease now, unless another holds it; return the "offline" event, if it was the last."""
@@ -196,10 +195,9 @@ class Chat:
                 validation.check_id("client_id", client_id, self.settings)
                 validation.check_text(text, self.settings)
                 event = await self._commit(identity, room, Kind.MESSAGE, text, client_id)
-            case Typing(active=True):  # the notice expires: a client that is gone cannot withdraw it
-                event = await self._commit(identity, room, Kind.TYPING, "started", lasts_s=self.settings.typing_s)
-            case Typing():
-                event = await self._commit(identity, room, Kind.TYPING, "stopped", lasts_s=0.0)
+            case Typing(active=active):  # the notice expires: a client that is gone cannot withdraw it
+                body, lasts_s = ("started", self.settings.typing_s) if active else ("stopped", 0.0)
+                event = await self._commit(identity, room, Kind.TYPING, body, lasts_s=lasts_s)
             case MarkRead(up_to=up_to):
                 event = await self._mark_read(identity, room, up_to)
             case Leave(connection=connection):

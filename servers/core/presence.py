@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, TypeVar
 
@@ -27,6 +27,7 @@ NEVER_S = float("-inf")
 CACHED_MAX = 50_000  # entries of each cache, of 1 kB at most. For a dropped entry the store is queried again
 log = logging.getLogger(__name__)
 Key = TypeVar("Key")
+Extend = Callable[[Lease, Limits], Awaitable[Event | None]]
 
 
 class Connection(NamedTuple):
@@ -72,18 +73,12 @@ class Presence:
 
         holder: the socket that joins; without one, the lease is held until a stream or socket opens.
         """
-        self._network_rooms.take(self._network_of(connection.user), connection.room)
-        asked_at = self._changes
-        now_s = self._clock.monotonic_s()
         lasts_s = self._settings.lease_s + self._settings.late_s
         self._joining.add(connection)
         try:
-            lease = await self._lease(connection, holder or secrets.token_hex(8), lasts_s)
-            event = await self._store.join(lease, self._limits)
+            return await self._extend(self._store.join, connection, holder or secrets.token_hex(8), lasts_s)
         finally:
             self._joining.discard(connection)
-        self._remember(self._renewed_s, connection, now_s, asked_at)
-        return event
 
     async def renew(self, connection: Connection, holder: str = "", recent_s: float | None = None) -> Event | None:
         """Renew the lease, if a renewal is due; return the "online" event, if any. Raises NotJoined.
@@ -92,21 +87,16 @@ class Presence:
         or socket that opens, perhaps at a push service.
         """
         recent_s = self._settings.heartbeat_s if recent_s is None else recent_s
-        now_s = self._clock.monotonic_s()
         renewed_s = self._renewed_s.get(connection, NEVER_S)
         doubted_s = self._doubted_s.get((connection.room, connection.user), NEVER_S)
-        if renewed_s > max(now_s - recent_s, doubted_s):
+        if renewed_s > max(self._clock.monotonic_s() - recent_s, doubted_s):
             return None
-        self._network_rooms.take(self._network_of(connection.user), connection.room)
-        asked_at = self._changes
         held = self._held_now(connection)
         try:
-            event = await self._store.touch(await self._lease(connection, holder), self._limits)
+            return await self._extend(self._store.touch, connection, holder, self._longest_s)
         except NotJoined:
             self._end(connection, held)
             raise
-        self._remember(self._renewed_s, connection, now_s, asked_at)
-        return event
 
     async def release(self, connection: Connection, holder: str = "") -> Event | None:
         """End the lease and its open requests now; return the "offline" event, if it was the user's last lease.
@@ -114,7 +104,7 @@ class Presence:
         holder: the stream or socket that has closed: the lease, and its requests, go on if there is a newer one.
         """
         held = [] if holder else self._held_now(connection)
-        event = await self._store.release(await self._lease(connection, holder))
+        event = await self._store.release(await self._lease(connection, holder, self._longest_s))
         self._end(connection, held)
         return event
 
@@ -198,15 +188,22 @@ class Presence:
         self._doubted_s = {key: at_s for key, at_s in self._doubted_s.items() if at_s > horizon_s}
         self._member_until_s = {key: until_s for key, until_s in self._member_until_s.items() if until_s > now_s}
 
-    async def _lease(self, connection: Connection, holder: str, lasts_s: float | None = None) -> Lease:
+    async def _extend(self, extend: Extend, connection: Connection, holder: str, lasts_s: float) -> Event | None:
+        """Have the store extend a lease, by `join` or `touch`; cache when that was asked for."""
+        self._network_rooms.take(self._network_of(connection.user), connection.room)
+        asked_at, now_s = self._changes, self._clock.monotonic_s()
+        event = await extend(await self._lease(connection, holder, lasts_s), self._limits)
+        self._remember(self._renewed_s, connection, now_s, asked_at)
+        return event
+
+    async def _lease(self, connection: Connection, holder: str, lasts_s: float) -> Lease:
         now_ms = await self.now_ms()
-        return Lease(*connection, now_ms, now_ms + int((lasts_s or self._longest_s) * 1000), holder)
+        return Lease(*connection, now_ms, now_ms + int(lasts_s * 1000), holder)
 
     def _remember(self, cache: dict[Key, float], key: Key, at_s: float, asked_at: int) -> None:
         """Cache a time, unless a change came after `asked_at`; the oldest entry gives way if there are too many."""
-        if asked_at != self._changes:
-            return
-        cache.pop(key, None)
-        cache[key] = at_s
+        if asked_at == self._changes:
+            cache.pop(key, None)
+            cache[key] = at_s
         if len(cache) > CACHED_MAX:
             del cache[next(iter(cache))]
