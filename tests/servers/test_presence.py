@@ -1,23 +1,21 @@
 """Leases in one process, on a clock that the test moves: renewal, expiry, caches, and the waits that end with one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sized
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import AsyncMock, create_autospec, patch
 
 import pytest
-from starlette.types import Message
 
 from servers.core.auth import Identity, Tokens
-from servers.core.chat import PUBLISHED_AT_ONCE, Chat
+from servers.core.chat import Chat
 from servers.core.errors import NotJoined, TooMany, Unavailable
 from servers.core.held_lease import HeldLease
 from servers.core.presence import Connection, Presence
 from servers.core.settings import RenewedBy, Settings
 from servers.core.store import Lease, Limits, Store, open_store
 from servers.core.wire import Event, Kind
-from servers.event_stream import PING, EventStream
 from servers.publisher import Publisher, PublishFailed
 from servers.webhook_presence import WebhookPresence
 from tests.support.clock import FakeClock
@@ -84,26 +82,6 @@ async def test_a_sweep_reports_an_error_and_renews_the_other_leases(
     assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
 
 
-async def test_departures_are_published_beside_each_other_up_to_a_bound(store: Store, clock: FakeClock) -> None:
-    chat = Chat(store, Tokens("secret", clock, HOUR_S), clock, Settings(lease_s=LEASE_S, on_demand=True))
-    for number in range(2 * PUBLISHED_AT_ONCE):
-        await chat.join(Identity(f"{number:04x}", f"User {number}", ADA.expires_at_ms), "room", "window")
-    begun: list[int] = []
-    running = 0
-
-    async def publish(event: Event) -> None:
-        nonlocal running
-        running += 1
-        begun.append(running)
-        await asyncio.sleep(0)
-        running -= 1
-
-    chat.on_commit = publish
-    clock.advance(2 * LEASE_S)
-    await chat._sweep_leases()
-    assert (len(begun), max(begun)) == (2 * PUBLISHED_AT_ONCE, PUBLISHED_AT_ONCE)
-
-
 async def test_who_has_left_is_no_member_at_once(presence: Presence) -> None:
     await presence.join(WINDOW)
     await presence.require(ADA, "room")
@@ -151,23 +129,6 @@ async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: Sto
             clock.advance(LEASE_S / 3)
             await presence.sweep()
             await asyncio.Event().wait()
-
-
-async def test_an_old_stream_neither_releases_nor_ends_what_has_joined_again(store: Store, clock: FakeClock) -> None:
-    chat = Chat(store, Tokens("secret", clock, HOUR_S), clock, Settings())
-    await chat.join(ADA, "room", "window")
-    async with chat.connected(ADA, "room", "window") as old, chat.connected(ADA, "room", "window") as newer:
-        await chat.renew_lease(ADA, "room", "window", 0.0, old.holder)
-        await chat.join(ADA, "room", "window")
-        assert await chat.leave(ADA, "room", "window", old.holder) is None, "before the new stream opens"
-        await chat.renew_lease(ADA, "room", "window", 0.0, newer.holder)
-        assert await chat.leave(ADA, "room", "window", old.holder) is None
-        assert not newer.ended
-        await chat.renew_lease(ADA, "room", "window", 0.0)
-    assert not await store.is_member("room", "ada"), "the end of the newest does release it"
-    with patch.object(store, "release", side_effect=Unavailable("store: gone")):
-        async with chat.connected(ADA, "room", "window"):
-            pass  # it ends without an error, since the lease expires
 
 
 async def test_a_sweep_does_not_end_a_socket_whose_join_is_under_way(presence: Presence, store: Store) -> None:
@@ -258,32 +219,27 @@ async def test_after_a_restart_leases_run_for_one_more_lease_whatever_the_clock_
     await reopened.close()
 
 
-def caches(presence: Presence) -> tuple[Sized, ...]:
-    return presence._renewed_s, presence._member_until_s, presence._doubted_s
+def caches(presence: Presence) -> list[int]:
+    """Return how many entries each cache has."""
+    return [len(cache) for cache in (presence._renewed_s, presence._member_until_s, presence._doubted_s)]
 
 
 @patch("servers.core.presence.CACHED_MAX", 5)
-async def test_the_caches_are_bounded_and_forget_the_oldest(presence: Presence, touch: AsyncMock) -> None:
+async def test_the_caches_are_bounded_and_forget_the_oldest_and_what_has_expired(
+    presence: Presence, touch: AsyncMock, clock: FakeClock
+) -> None:
     for number in range(20):
         await presence.join(WINDOW._replace(room=f"room-{number}"))
         await presence.require(ADA, f"room-{number}")
         presence.on_foreign_event(Event(f"room-{number}", 1, Kind.PRESENCE, "bob", "Bob", "offline", 1))
-    assert [len(cache) for cache in caches(presence)] == [5, 5, 5]
+    assert caches(presence) == [5, 5, 5]
     await presence.renew(WINDOW._replace(room="room-19"))
     assert touch.await_count == 0
     await presence.renew(WINDOW._replace(room="room-0"))
     assert touch.await_count == 1
-
-
-async def test_expired_entries_leave_the_cache(presence: Presence, clock: FakeClock) -> None:
-    for number in range(50):
-        await presence.join(WINDOW._replace(room=f"room-{number}"))
-        await presence.require(ADA, f"room-{number}")
-        presence.on_foreign_event(Event(f"room-{number}", 1, Kind.PRESENCE, "bob", "Bob", "offline", 1))
-    assert [len(cache) for cache in caches(presence)] == [50, 50, 50]
     clock.advance(3 * LEASE_S)
     await presence.sweep()
-    assert not any(caches(presence))
+    assert caches(presence) == [0, 0, 0]
 
 
 async def test_a_sweep_confirms_presence_by_the_push_services_lists(store: Store, clock: FakeClock) -> None:
@@ -334,26 +290,3 @@ async def test_the_end_of_a_lease_ends_every_wait_and_nothing_else() -> None:
     with pytest.raises(TimeoutError):
         async with HeldLease().required(LONG_S):
             raise TimeoutError  # of the block itself
-
-
-@pytest.mark.parametrize("ends_with", ["lease", "token", "silence"])
-async def test_a_stream_whose_client_reads_nothing_ends_with_its_lease_its_token_or_silence(ends_with: str) -> None:
-    held = HeldLease()
-    is_over = asyncio.Event()
-    cleanup = AsyncExitStack()
-    cleanup.callback(is_over.set)
-
-    async def pages() -> AsyncIterator[bytes]:
-        yield PING
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            if ends_with == "lease":
-                held.end()
-            await asyncio.Event().wait()
-
-    receive = AsyncMock(side_effect=asyncio.Event().wait)  # the client stays
-    limit = held.required(0.01 if ends_with == "token" else LONG_S)
-    stream = EventStream(pages(), 0.01 if ends_with == "silence" else LONG_S, limit, cleanup)
-    await asyncio.wait_for(stream({"type": "http", "method": "GET"}, receive, send), DEADLINE_S)
-    assert is_over.is_set()

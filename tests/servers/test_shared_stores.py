@@ -13,8 +13,6 @@ import redis
 from msgspec.structs import replace
 
 from servers.core.errors import TooMany, Unavailable
-from servers.core.presence import Connection, Presence
-from servers.core.settings import Settings
 from servers.core.store import Store, open_store
 from servers.core.stores import postgres_listener, redis_streams
 from servers.core.stores.postgres import PostgresStore
@@ -23,7 +21,6 @@ from servers.core.stores.redis_streams import RedisStreamsStore
 from servers.core.stores.shielded import Shielded
 from servers.core.wire import Cursor
 from servers.deploy.engines import ENGINES
-from tests.support.clock import FakeClock
 from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines, answered, psql
 from tests.support.stores import ADA, draft, join, log, opened
@@ -128,19 +125,6 @@ async def test_what_expires_before_a_failure_is_returned(stores: list[Store], mo
     assert len(gone) == 1
     gone += [event.sender for event in await store.expire(2_000, LONG_MS)]
     assert sorted(gone) == ["user-0", "user-1", "user-2"]
-
-
-async def test_a_process_does_not_end_a_connection_that_has_moved_to_another(stores: list[Store]) -> None:
-    here, there = (Presence(store, FakeClock(), Settings()) for store in stores)
-    connection = Connection("room", "ada", "Ada", "window")
-    await here.join(connection)
-    for process, holder in ((here, "first"), (there, "second"), (here, "third")):
-        await process.renew(connection, holder, 0.0)
-    await there.renew(connection, recent_s=0.0)  # a renewal does not move the connection
-    assert await there.release(connection, "second") is None
-    assert await stores[1].is_member("room", "ada")
-    ended = await here.release(connection, "third")
-    assert ended and ended.body == "offline"
 
 
 async def test_processes_that_open_an_empty_database_at_once_agree_on_the_epoch(url: str) -> None:

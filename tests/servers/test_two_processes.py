@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
 from servers.core.auth import Identity, Tokens
-from servers.core.chat import Chat
+from servers.core.chat import PUBLISHED_AT_ONCE, Chat
 from servers.core.clock import Clock, SystemClock
-from servers.core.errors import NotJoined
+from servers.core.errors import NotJoined, Unavailable
 from servers.core.settings import Settings
 from servers.core.store import Store
-from servers.core.wire import Cursor, Send
+from servers.core.wire import Cursor, Event, Send
 from servers.deploy.engines import ENGINES
 from tests.support.clock import FakeClock
 from tests.support.deadline import DEADLINE_S
@@ -78,6 +78,27 @@ async def test_a_user_who_leaves_at_one_process_is_a_member_at_neither(chats: tu
             await chat.require_member(ADA, "room")
 
 
+async def test_only_the_newest_stream_of_a_connection_releases_its_lease(chats: tuple[Chat, Chat]) -> None:
+    one, _ = chats
+    window = BOB, "room", "window"
+    for newer in chats:  # where the client joins again while its old stream is still open here
+        await one.join(*window)
+        async with one.connected(*window) as old:
+            await one.renew_lease(*window, 0.0, old.holder)
+            await newer.join(*window)
+            assert await one.leave(*window, old.holder) is None, "before the newer stream opens"
+            async with newer.connected(*window) as held:
+                await newer.renew_lease(*window, 0.0, held.holder)
+                await one.renew_lease(*window, 0.0)  # which does not move the connection
+                assert await one.leave(*window, old.holder) is None
+                assert not held.ended
+        with pytest.raises(NotJoined):
+            await one.require_member(BOB, "room")
+    with patch.object(one._store, "release", side_effect=Unavailable("store: gone")):
+        async with one.connected(*window):
+            pass  # it ends without an error, since the lease expires
+
+
 async def test_an_expired_lease_is_published_by_another_request(instances: tuple[Chat, Chat], clock: FakeClock) -> None:
     one, _ = instances
     for identity in (ADA, BOB):
@@ -89,3 +110,23 @@ async def test_an_expired_lease_is_published_by_another_request(instances: tuple
     await one.heartbeat(ADA, "room", "window")
     events = [call.args[0] for call in published.await_args_list]
     assert [(event.sender, event.body) for event in events] == [(BOB.user, "offline")]
+
+
+async def test_departures_are_published_beside_each_other_up_to_a_bound(store: Store, clock: FakeClock) -> None:
+    chat = Chat(store, Tokens("secret", clock, 1e6), clock, ON_DEMAND)
+    for number in range(2 * PUBLISHED_AT_ONCE):
+        await chat.join(Identity(f"{number:04x}", f"User {number}", ADA.expires_at_ms), "room", "window")
+    begun: list[int] = []
+    running = 0
+
+    async def publish(event: Event) -> None:
+        nonlocal running
+        running += 1
+        begun.append(running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    chat.on_commit = publish
+    clock.advance(2 * ON_DEMAND.lease_s)
+    await chat._sweep_leases()
+    assert (len(begun), max(begun)) == (2 * PUBLISHED_AT_ONCE, PUBLISHED_AT_ONCE)

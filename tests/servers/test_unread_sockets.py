@@ -4,17 +4,20 @@ import asyncio
 import gc
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
-from unittest.mock import Mock
+from contextlib import AsyncExitStack, ExitStack
+from unittest.mock import AsyncMock, Mock
 
 import pytest
+from starlette.types import Message
 
 from servers.asgi_extensions import SocketWriter, TextFrame
 from servers.core.auth import Tokens
 from servers.core.chat import Chat
+from servers.core.held_lease import HeldLease
 from servers.core.settings import Settings
 from servers.core.store import Store
 from servers.core.wire import Cursor, Join, Page, Send, decode, encode
+from servers.event_stream import PING, EventStream
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.sockets import Outbox
 from servers.raw_websocket import create_app
@@ -116,3 +119,26 @@ async def test_a_backlog_of_a_push_service_is_bounded_in_bytes() -> None:
     outbox.stop()
     assert accepted == limits.backlog_bytes_max // 10_000
     on_closing.assert_called_once_with()
+
+
+@pytest.mark.parametrize("ends_with", ["lease", "token", "silence"])
+async def test_a_stream_whose_client_reads_nothing_ends_with_its_lease_its_token_or_silence(ends_with: str) -> None:
+    held = HeldLease()
+    is_over = asyncio.Event()
+    cleanup = AsyncExitStack()
+    cleanup.callback(is_over.set)
+
+    async def pages() -> AsyncIterator[bytes]:
+        yield PING
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            if ends_with == "lease":
+                held.end()
+            await asyncio.Event().wait()
+
+    receive = AsyncMock(side_effect=asyncio.Event().wait)  # the client stays
+    limit = held.required(0.01 if ends_with == "token" else 10 * DEADLINE_S)
+    stream = EventStream(pages(), 0.01 if ends_with == "silence" else 10 * DEADLINE_S, limit, cleanup)
+    await asyncio.wait_for(stream({"type": "http", "method": "GET"}, receive, send), DEADLINE_S)
+    assert is_over.is_set()
