@@ -13,7 +13,7 @@ import redis
 from msgspec.structs import replace
 
 from servers.core.errors import TooMany, Unavailable
-from servers.core.store import Store, open_store
+from servers.core.store import DELETE_AFTER_MS, Store, open_store
 from servers.core.stores import postgres_listener, redis_streams
 from servers.core.stores.postgres import PostgresStore
 from servers.core.stores.postgres_listener import PostgresListener
@@ -201,6 +201,10 @@ async def test_one_command_of_redis_removes_a_bounded_number_of_events_leases_an
             assert [has_more for has_more, _ in expired] == [1, 0]
         assert not any(member.online for member in await few.members("room", 9))
         assert await few._script._redis.exists("chat:claims", "chat:owners") == 0
+        for n in range(2):  # a connection is forgotten together with its holder
+            seen_ms = 2 * n * DELETE_AFTER_MS
+            await join(few, replace(ADA, connection=f"{n}", seen_ms=seen_ms, expires_at_ms=seen_ms, holder="process"))
+        assert await few._script._redis.hkeys("chat:holders:room:ada") == [b"1"]
 
 
 async def test_a_stream_keeps_its_newest_events_and_answers_older_cursors_with_a_gap(engines: Engines) -> None:

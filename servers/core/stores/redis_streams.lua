@@ -18,7 +18,7 @@
 --   chat:online                      scores: room and user -> when the last of their leases runs out
 --   chat:claims, chat:owners         scores: name -> when its claim runs out; hash: name -> the user who has claimed it
 local command, fresh, kept = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local FORGET_MS = 3600000
+local FORGET_MS, FORGET_MAX = 3600000, 100
 local TRIM_EVERY = 64
 local TRIM_MAX = 4 * TRIM_EVERY
 local LAYOUT = '2'
@@ -125,7 +125,11 @@ local function lease_of()
 end
 
 local function renew(lease)
-  redis.call('ZREMRANGEBYSCORE', lease.connections, '-inf', lease.seen_ms - FORGET_MS)
+  local long_ago = lease.seen_ms - FORGET_MS
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', lease.connections, '-inf', long_ago, 'LIMIT', 0, FORGET_MAX)) do
+    redis.call('ZREM', lease.connections, old)
+    redis.call('HDEL', lease.holders, old)
+  end
   redis.call('ZADD', lease.connections, lease.expires_at_ms, lease.connection)
   redis.call('PEXPIRE', lease.connections, lease.expires_at_ms - lease.seen_ms + FORGET_MS)
   if lease.holder ~= '' then
@@ -311,7 +315,6 @@ local NEEDED = {
   { 'XTRIM', 'stream', 'MAXLEN', 0 },
   { 'ZADD', 'scores', 1, 'a' }, { 'ZCOUNT', 'scores', 0, 1 }, { 'ZSCORE', 'scores', 'a' },
   { 'ZRANGEBYSCORE', 'scores', 0, 1 }, { 'ZREVRANGE', 'scores', 0, 1 }, { 'ZREM', 'scores', 'a' },
-  { 'ZREMRANGEBYSCORE', 'scores', 0, 1 },
   { 'DEL', 'text' }, { 'DEL', 'hash' }, { 'DEL', 'set' }, { 'DEL', 'stream' }, { 'DEL', 'scores' },
 }
 
