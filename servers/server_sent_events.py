@@ -35,7 +35,7 @@ def create_app(chat: Chat, settings: Settings) -> Starlette:
         """Respond with a stream of pages. All refusals come before it begins."""
         reader = resume(parse_request(chat, request), request)
         identity, room, connection, after = reader
-        async with AsyncExitStack() as cleanup:  # online first: an older stream may end meanwhile
+        async with AsyncExitStack() as cleanup:
             held = await cleanup.enter_async_context(chat.connected(identity, room, connection))
             await chat.renew_lease(identity, room, connection, 0.0, held.holder)
             await chat.read(room, after)
