@@ -4,6 +4,7 @@ Teaches that the transports share everything but the waiting: see `read`, `wait_
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
@@ -162,6 +163,7 @@ class Chat:
         A server that stops closes all of them itself: those users have not left, and reconnect before their leases end.
         """
         with self.keep_online(identity, room, connection) as held:
+            held.holder = secrets.token_hex(8)
             try:
                 yield held
             finally:

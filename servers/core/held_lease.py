@@ -5,7 +5,6 @@ moves its deadline to now. A block that does not wait at that moment (it sends a
 """
 
 import asyncio
-import secrets
 from types import TracebackType
 
 from servers.core.errors import NotJoined, Unauthenticated
@@ -14,13 +13,13 @@ ENDED = "your connection has left the room, or its lease has ended; join again"
 
 
 class HeldLease:
-    """One open request, stream or socket of a connection. holder: its id in the store, if it acquires the lease."""
+    """One open request, stream or socket of a connection. holder: the id of a stream or socket in the store."""
 
     __slots__ = ("blocks", "ended", "holder")
 
     def __init__(self) -> None:
         self.ended = False
-        self.holder = secrets.token_hex(8)
+        self.holder = ""
         self.blocks: dict[asyncio.Timeout, float] = {}
 
     def end(self) -> None:

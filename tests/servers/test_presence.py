@@ -138,7 +138,7 @@ async def test_a_sweep_does_not_end_a_socket_whose_join_is_under_way(presence: P
 
     join = store.join
     with patch.object(store, "join", join_late), presence.keep_online(WINDOW) as held:
-        await presence.join(WINDOW, held.holder)
+        await presence.join(WINDOW)
         assert not held.ended
 
 
