@@ -200,8 +200,11 @@ class Chat:
             case Typing(active=active):  # the notice expires: a client that is gone cannot withdraw it
                 body, lasts_s = ("started", self.settings.typing_s) if active else ("stopped", 0.0)
                 event = await self._commit(identity, room, Kind.TYPING, body, lasts_s=lasts_s)
-            case MarkRead(up_to=up_to):
-                event = await self._mark_read(identity, room, up_to)
+            case MarkRead(up_to=up_to):  # one number for each reader, not one mark for each message
+                head = await self._store.head(room)
+                if not 1 <= up_to <= head.seq:
+                    raise BadRequest(f"up_to: expected a sequence number from 1 to {head.seq}, got {up_to}")
+                event = await self._commit(identity, room, Kind.RECEIPT, str(up_to))
             case Leave(connection=connection):
                 event = await self.leave(identity, room, connection)
         return Ack(command.ref, event.seq, event.at_ms) if event else Ack(command.ref)
@@ -260,23 +263,13 @@ class Chat:
         validation.check_id("connection", connection, self.settings)
         return Connection(room, identity.user, identity.name, connection)
 
-    async def _mark_read(self, identity: Identity, room: str, up_to: int) -> Event | None:
-        """Commit how far the user has read: one number for each reader, not one mark for each message."""
-        head = await self._store.head(room)
-        if not 1 <= up_to <= head.seq:
-            raise BadRequest(f"up_to: expected a sequence number from 1 to {head.seq}, got {up_to}")
-        receipt = Draft(Kind.RECEIPT, identity.user, identity.name, str(up_to), self._clock.now_ms())
-        event = await self._store.mark_read(room, receipt)
-        await self._after_commit(event)
-        return event
-
     async def _commit(
         self, identity: Identity, room: str, kind: Kind, body: str, client_id: str = "", lasts_s: float | None = None
-    ) -> Event:
+    ) -> Event | None:
         now_ms = self._clock.now_ms()
         expires_at_ms = None if lasts_s is None else now_ms + int(lasts_s * 1000)
         draft = Draft(kind, identity.user, identity.name, body, now_ms, client_id, expires_at_ms)
-        event = await self._store.append(room, draft)
+        event = await (self._store.mark_read if kind is Kind.RECEIPT else self._store.append)(room, draft)
         await self._after_commit(event)
         return event
 
