@@ -216,7 +216,8 @@ class Chat:
             page = feed.page(after)
             if page is not None:
                 return page
-        if after.epoch == self._store.epoch and after.seq > (await self._store.head(room)).seq:
+        head = await self._store.head(room)
+        if after.epoch == head.epoch and after.seq > head.seq:
             raise BadRequest(f"after: the room's log ends before {after}; join again")
         page_read = await self._store.read(room, after, self.settings.page_max)
         return encode_page(page_read, self.settings.page_bytes_max)

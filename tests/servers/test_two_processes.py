@@ -13,7 +13,7 @@ from servers.core.clock import Clock, SystemClock
 from servers.core.errors import NotJoined, Unavailable
 from servers.core.settings import Settings
 from servers.core.store import Store
-from servers.core.wire import Cursor, Event, Send
+from servers.core.wire import Cursor, Event, Page, Send
 from servers.deploy.engines import ENGINES
 from tests.support.clock import FakeClock
 from tests.support.deadline import DEADLINE_S
@@ -97,6 +97,14 @@ async def test_only_the_newest_stream_of_a_connection_releases_its_lease(chats: 
     with patch.object(one._store, "release", side_effect=Unavailable("store: gone")):
         async with one.connected(*window):
             pass  # it ends without an error, since the lease expires
+
+
+async def test_a_cursor_of_a_log_that_was_lost_a_moment_ago_starts_over(instances: tuple[Chat, Chat]) -> None:
+    one, _ = instances
+    lost, new = Cursor(one.epoch, 5), Cursor("new", 0)
+    reads = patch.object(one._store, "read", AsyncMock(return_value=Page.empty(new)))
+    with reads, patch.object(one._store, "head", AsyncMock(return_value=new)):
+        assert (await one.read("room", lost)).next == new
 
 
 async def test_an_expired_lease_is_published_by_another_request(instances: tuple[Chat, Chat], clock: FakeClock) -> None:
