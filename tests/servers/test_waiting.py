@@ -19,6 +19,7 @@ from tests.support.pusher_process import open_connection, receive_event, send
 pytestmark = pytest.mark.process
 HOLD_S = 0.3
 LONG_HOLD = ("--hold", str(DEADLINE_S))
+LONG_LEASE = ("--lease", str(2 * DEADLINE_S))
 
 
 @contextmanager
@@ -98,14 +99,17 @@ def test_a_refusal_for_sending_too_fast_says_when_to_retry_over_http_and_in_a_fr
         assert 0 < answer["retry_after_s"] <= 10
 
 
-def test_a_socket_whose_user_leaves_by_it_or_elsewhere_is_closed() -> None:
-    with serving("raw_websocket") as ada:
+def test_a_socket_whose_user_leaves_is_closed_and_one_that_closes_takes_its_user_offline() -> None:
+    with serving("raw_websocket", *LONG_LEASE) as ada, guest(str(ada.http.base_url), ada.room) as bob:
         with ada.socket() as opened:
             command(opened, "leave", 1, connection="c")
             assert closing(opened)[0] == 1000
         with ada.socket() as opened:
             ada.post("leave")
             assert closing(opened) == (4403, "not_joined")
+        with ada.socket():
+            pass
+        until(lambda: ada.name not in bob.online())
 
 
 def test_leaving_from_elsewhere_ends_the_held_poll() -> None:
@@ -153,7 +157,7 @@ def test_a_reader_of_a_stream_that_takes_nothing_for_a_lease_goes_offline() -> N
 
 def test_a_stream_that_is_replaced_at_once_does_not_take_its_user_offline() -> None:
     """A phone that changes networks replaces its stream so."""
-    with serving("server_sent_events") as ada, guest(str(ada.http.base_url), ada.room) as bob:
+    with serving("server_sent_events", *LONG_LEASE) as ada, guest(str(ada.http.base_url), ada.room) as bob:
         with ExitStack() as last:
             for _ in range(10):
                 stream = request_events(ada)
