@@ -64,10 +64,7 @@ async def test_another_layout_is_refused_with_what_to_do(
     engines: Engines, scheme: str, erase: str, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path}/chat.db" if scheme == "sqlite" else engines.fresh_url(scheme)
-    async with opened(url, 1) as (store,):
-        await store.append("room", draft("kept"))
-    async with opened(url, 1) as (store,):
-        assert [event.body for event in await log(store)] == ["kept"]
+    await (await open_store(url)).close()
     await asyncio.to_thread(set_layout, url, tmp_path)
     with pytest.raises(ValueError, match=rf"expected layout 2, got layout 1.*use another database, or .*{erase}"):
         await open_store(url)
