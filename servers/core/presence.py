@@ -71,7 +71,7 @@ class Presence:
     async def join(self, connection: Connection, holder: str = "") -> Event | None:
         """Enter the room; return the "online" event, if any. Raises NameTaken or TooMany.
 
-        holder: the socket that joins; without one, the lease is held until a stream or socket opens.
+        holder: the socket that joins, if there is one. No earlier stream or socket holds the lease any more.
         """
         lasts_s = self._settings.lease_s + self._settings.late_s
         self._joining.add(connection)
@@ -148,7 +148,7 @@ class Presence:
             for renewal in await asyncio.gather(*map(self.renew, list(self._open)), return_exceptions=True):
                 if isinstance(renewal, Event):
                     events.append(renewal)
-                elif renewal is not None and not isinstance(renewal, ChatError):  # what is refused, is for its requests
+                elif renewal is not None and not isinstance(renewal, ChatError):  # a refusal is no fault of the server
                     log.error("presence: a lease was not renewed", exc_info=renewal)
             events += await self._store.expire(await self.now_ms(), int(self._longest_s * 1000))
         self._drop_expired()
