@@ -78,8 +78,7 @@ class Instance:
         if grace_s:
             self.thaw()
             with suppress(TimeoutError):
-                async with asyncio.timeout(grace_s):
-                    await self._process.wait()
+                await asyncio.wait_for(self._process.wait(), grace_s)
         self._note_cpu()
         self._signal(signal.SIGKILL)
         await self._process.wait()
@@ -91,8 +90,7 @@ class Instance:
         )
         assert self._process.stdout is not None
         try:
-            async with asyncio.timeout(READY_S):
-                line = await self._process.stdout.readline()
+            line = await asyncio.wait_for(self._process.stdout.readline(), READY_S)
             self.port = int(json.loads(line)["address"].rpartition(":")[2])
         except (TimeoutError, ValueError) as error:
             await self.end(0)
