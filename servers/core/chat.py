@@ -162,14 +162,15 @@ class Chat:
 
         A server that stops closes all of them itself: those users have not left, and reconnect before their leases end.
         """
-        with self.keep_online(identity, room, connection) as held:
-            held.holder = secrets.token_hex(8)
-            try:
+        held: HeldLease | None = None
+        try:
+            with self.keep_online(identity, room, connection) as held:
+                held.holder = secrets.token_hex(8)
                 yield held
-            finally:
-                if not (held.ended or self.stopping):
-                    with suppress(Unavailable):  # the lease then expires
-                        await self.leave(identity, room, connection, held.holder)
+        finally:
+            if held is not None and not held.ended and not self.stopping:
+                with suppress(Unavailable):  # the lease then expires
+                    await self.leave(identity, room, connection, held.holder)
 
     async def leave(self, identity: Identity, room: str, connection: str, holder: str = "") -> Event | None:
         """End one connection's lease now, unless another holds it; return the "offline" event, if it was the last."""
