@@ -141,7 +141,7 @@ async def test_an_event_that_is_offered_out_of_order_has_the_gap_before_it_read(
     assert tail.head == Cursor(store.epoch, second.seq)
 
 
-@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("turns", range(3))
 async def test_a_feed_can_be_stopped_when_it_learns_that_an_event_is_missing(store: Store, turns: int) -> None:
     tail = feed(store)
     await tail.fill_gaps()
