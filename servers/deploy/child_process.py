@@ -14,8 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from functools import cache
-from itertools import cycle, islice
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -29,9 +27,6 @@ QUOTED_LINES = 12
 LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 """Below the ephemeral ports, which start at 32,768 on Linux: no other connection takes one."""
-SHARES = 60
-"""Each process takes its ports from a share of its own, one after the other: other processes choose at the same time,
-and a port looks free until it is bound."""
 
 OnTick = Callable[[], None]  # called several times a second while something is awaited
 
@@ -41,20 +36,18 @@ class ChildFailed(RuntimeError):
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, for a process that binds it a moment later, and again after each restart.
+    """Return a port that nobody listens on, for a server that binds it a moment later, and again after each restart.
 
-    Raises OSError if all of this process's share are in use.
+    No other call returns it until this process has ended, on the whole machine: a UDP socket of the same number, which
+    stays open as long, marks it as taken. Raises OSError if no port is free.
     """
-    for port in islice(_share_of(os.getpid()), len(PORTS) // SHARES):
-        with suppress(OSError), socket.create_server((LOOPBACK, port)):
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket(type=socket.SOCK_DGRAM) as mark, suppress(OSError):
+            mark.bind((LOOPBACK, port))
+            socket.create_server((LOOPBACK, port)).close()
+            mark.detach()
             return port
-    raise OSError(f"all of this process's ports from {PORTS[0]} to {PORTS[-1]} are in use")
-
-
-@cache
-def _share_of(pid: int) -> Iterator[int]:
-    share = PORTS[pid % SHARES :: SHARES]
-    return cycle(random.sample(share, len(share)))
+    raise OSError(f"all ports from {PORTS[0]} to {PORTS[-1]} are in use")
 
 
 def readable(descriptors: Sequence[int], within_s: float | None) -> list[int]:
