@@ -22,6 +22,7 @@ from servers.addresses import without_passwords
 READY_S = 30.0
 STOP_S = 10.0
 TICK_S = 0.25
+LINE_BYTES_MAX = 64 * 1024
 QUOTED_LINES = 12
 
 LOOPBACK = "127.0.0.1"
@@ -64,6 +65,7 @@ class ChildProcess:
     def __init__(self, command: Sequence[str], env: Mapping[str, str] | None = None, log: Path | None = None) -> None:
         """Start it, and do not wait. env: added to ours. log: a file for its standard error, instead of ours."""
         self._log = log
+        self._line = b""  # the beginning of the next one
         self.facts: Mapping[str, Any] = {}
         with log.open("wb") if log else nullcontext() as stderr:
             self.process = subprocess.Popen(
@@ -94,24 +96,40 @@ class ChildProcess:
     def await_ready(self, within_s: float = READY_S, on_tick: OnTick | None = None) -> Self:
         """Wait for the ready line; raises ChildFailed."""
         self.facts = self.next_line(within_s, on_tick)
+        if "address" not in self.facts:
+            raise self.failed(f"expected a ready line with an address, got {self.facts}")
         return self
 
     def has_output(self, within_s: float = 0.0) -> bool:
         """Wait until there is something to read, or the output has ended; return False if nothing comes in time."""
         return bool(readable([self.output.fileno()], within_s))
 
+    def read_line(self) -> bytes | None:
+        """Return the next line without waiting; None while it is not complete, nothing if the output has ended.
+
+        A line that is too long is returned in pieces.
+        """
+        while self.has_output():
+            byte = self.output.read(1)
+            self._line += byte
+            if byte in (b"\n", b"") or len(self._line) == LINE_BYTES_MAX:
+                line, self._line = self._line, b""
+                return line
+        return None
+
     def next_line(self, within_s: float, on_tick: OnTick | None = None) -> dict[str, Any]:
-        """Wait for the next line, and return it decoded; raises ChildFailed."""
+        """Wait for the next line, and return the JSON object in it; raises ChildFailed."""
         deadline_s = time.monotonic() + within_s
-        while not self.has_output(TICK_S):
-            if on_tick is not None:
+        while (line := self.read_line()) is None:
+            if not self.has_output(TICK_S) and on_tick is not None:
                 on_tick()
             if time.monotonic() > deadline_s:
-                raise self.failed(f"printed nothing for {within_s:g} s")
-        line = self.output.readline()
+                raise self.failed(f"printed no line for {within_s:g} s")
         if not line:
-            raise self.failed(f"ended with status {self.process.wait(STOP_S)}")
-        decoded: dict[str, Any] = json.loads(line)
+            self.wait(STOP_S)
+            raise self.failed(f"ended with status {self.process.returncode}")
+        if not (decoded := json_object(line)):
+            raise self.failed(f"expected a line with a JSON object, got {line[:200]!r}")
         return decoded
 
     def wait(self, within_s: float) -> None:
@@ -154,6 +172,14 @@ class ChildProcess:
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
+
+
+def json_object(line: bytes) -> dict[str, Any]:
+    """Return the JSON object in a line; an empty one if the line contains something else."""
+    with suppress(ValueError):
+        if isinstance(decoded := json.loads(line), dict):
+            return decoded
+    return {}
 
 
 def python_module(*arguments: str) -> list[str]:

@@ -7,7 +7,6 @@ worker is killed, the connections that it has not accepted yet are lost. Leaves 
 is not noticed.
 """
 
-import json
 import os
 import signal
 import time
@@ -16,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import Any, Self
 
-from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, readable, stop_all
+from servers.deploy.child_process import LOOPBACK, ChildProcess, free_port, json_object, readable, stop_all
 from servers.deploy.supervised_part import Part, Renewal
 from servers.listening_sockets import reusable_socket
 from servers.standard_streams import STDIN
@@ -123,11 +122,11 @@ class Supervisor:
         """Read what a process has printed: the ready line of a successor, or the end of its output."""
         if child not in part.children:  # stopped meanwhile, for a new version
             return
-        line = child.output.readline()
-        if not line:
+        line = child.read_line()
+        if line == b"":
             self._on_end(part, child)
-        elif child is part.successor:
-            child.facts = json.loads(line)
+        elif line and child is part.successor and "address" in (facts := json_object(line)):
+            child.facts = facts
             replaced = part.take_over()
             change = "has its new version" if part.is_renewed else "started"
             self._on_change(f"{part.role} {change}")
@@ -136,8 +135,8 @@ class Supervisor:
                 replaced.stop()
 
     def _on_end(self, part: Part, child: ChildProcess) -> None:
-        status = child.process.wait()
-        child.stop()
+        child.stop()  # it may have closed its output only
+        status = child.process.returncode
         if child is part.child:
             part.child = None
             self._on_change(f"{part.role} ended with status {status}")

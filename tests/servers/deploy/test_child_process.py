@@ -1,19 +1,22 @@
-"""Child processes have ports of their own, and no line of theirs can hold up their parent."""
+"""Child processes have ports of their own, and nothing that they print holds up their parent."""
 
 import sys
 
 import pytest
 
 from servers.deploy import child_process
-from servers.deploy.child_process import ChildProcess, free_port
+from servers.deploy.child_process import ChildFailed, ChildProcess, free_port
+from servers.deploy.supervised_part import Part, Renewal
+from servers.deploy.supervisor import Supervisor
 from tests.support.deadline import DEADLINE_S
 
 pytestmark = pytest.mark.process
+CLOSE_OUTPUT = "sys.stdout.close(); os.close(1)"
 
 
 def python(code: str) -> ChildProcess:
-    """Run code that goes on until its standard input closes."""
-    return ChildProcess([sys.executable, "-c", f"import sys\n{code}\nsys.stdin.read()"])
+    """Run code, and go on until standard input closes."""
+    return ChildProcess([sys.executable, "-c", f"import os, sys\n{code}\nsys.stdin.read()"])
 
 
 def test_a_port_is_taken_until_the_process_that_asked_for_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +27,44 @@ def test_a_port_is_taken_until_the_process_that_asked_for_it_has_ended(monkeypat
         with pytest.raises(OSError, match=f"{port} are in use"):
             free_port()
     assert free_port() == port
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("print('{', end='', flush=True)", "printed no line for 0.1 s"),
+        ("print('hello', flush=True)", "expected a line with a JSON object, got b'hello"),
+        ("print('{\"port\": 1}', flush=True)", "expected a ready line with an address, got {'port': 1}"),
+        (CLOSE_OUTPUT, "still ran after 0.1 s"),
+    ],
+)
+def test_a_child_without_a_ready_line_fails(code: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "STOP_S", 0.1)
+    with python(code) as child:
+        assert child.has_output(DEADLINE_S)
+        with pytest.raises(ChildFailed, match=reason):
+            child.await_ready(0.1)
+
+
+def test_a_supervisor_waits_for_the_ready_line_and_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spawn(part: Part) -> None:
+        prints = (
+            "print('hello\\n[]\\n{', end='', flush=True); sys.stdin.readline(); print('\"address\": 1}', flush=True)"
+        )
+        part.successor = python(f"{prints}; {CLOSE_OUTPUT}")
+
+    changes: list[str] = []
+    monkeypatch.setattr(Part, "spawn", spawn)
+    with Supervisor(changes.append, handles_signals=False) as supervising:
+        part = supervising.spawn("api", [], Renewal.NEVER)
+        child = part.successor
+        assert child
+        assert child.has_output(DEADLINE_S)
+        for _ in ("hello", "[]", "{"):
+            supervising._on_output(part, child)
+        assert changes == []
+        child.write_line("")
+        for _ in ("the rest", "the end"):
+            assert child.has_output(DEADLINE_S)
+            supervising._on_output(part, child)
+    assert changes == ["api started", "api ended with status 0"]
