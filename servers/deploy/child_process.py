@@ -140,12 +140,13 @@ class ChildProcess:
             raise self.failed(f"still ran after {within_s:g} s") from None
 
     def failed(self, what: str) -> ChildFailed:
-        """Return an error that says what the child did, with the end of its log if it has one."""
+        """Return an error that says what the child did, with the end of its log if it has one; without passwords."""
+        what = without_passwords(what)
         if self._log is None:
             _, _, *arguments = map(str, self.process.args)  # type: ignore[arg-type]
             return ChildFailed(f"{without_passwords(' '.join(arguments))}: {what}; see its standard error")
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-QUOTED_LINES:]
-        return ChildFailed("\n  ".join([f"{self._log.stem} {what}", *lines]))
+        return ChildFailed("\n  ".join([f"{self._log.stem} {what}", *map(without_passwords, lines)]))
 
     def write_line(self, line: str) -> None:
         """Write a line to its standard input; raises OSError if it has ended."""

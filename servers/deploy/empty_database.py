@@ -85,7 +85,7 @@ def _run(name: str, *arguments: str) -> str:
     """Return the output of a program; raises NotStarted if it fails."""
     result = subprocess.run([program(name) or name, *arguments], check=False, capture_output=True, text=True, cwd="/")
     if result.returncode or result.stdout.startswith("ERR"):
-        raise NotStarted(f"{name}: {(result.stderr or result.stdout).strip()}")
+        raise NotStarted(f"{name}: {without_passwords(result.stderr or result.stdout).strip()}")
     return result.stdout
 
 

@@ -5,16 +5,15 @@ background task, no response. The clock goes on meanwhile, so after the thaw all
 """
 
 import asyncio
-import json
 import os
 import signal
-import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from servers.deploy.child_process import READY_S, ChildFailed
+from servers.addresses import without_passwords
+from servers.deploy.child_process import READY_S, ChildFailed, json_object, python_module
 
 
 class Instance:
@@ -25,7 +24,7 @@ class Instance:
     """
 
     def __init__(self, module_args: Sequence[str], env: Mapping[str, str]) -> None:
-        self._command = (sys.executable, "-m", *module_args, "--attached")
+        self._module_args = module_args
         self._env = {**os.environ, **env}
         self._booting = asyncio.Lock()
         self._process: Process | None = None
@@ -55,7 +54,7 @@ class Instance:
         async with self._booting:
             if self._process is not None:
                 if not self.port:
-                    raise ChildFailed(f"{self._command}: did not start")
+                    raise self._failed("did not start")
                 return False
             await self._boot()
             return True
@@ -78,7 +77,8 @@ class Instance:
         if grace_s:
             self.thaw()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), grace_s)
+                async with asyncio.timeout(grace_s):
+                    await self._process.wait()
         self._note_cpu()
         self._signal(signal.SIGKILL)
         await self._process.wait()
@@ -86,16 +86,21 @@ class Instance:
     async def _boot(self) -> None:
         started_s = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=PIPE, stdout=PIPE, env=self._env, process_group=0
+            *python_module(*self._module_args, "--attached"), stdin=PIPE, stdout=PIPE, env=self._env, process_group=0
         )
         assert self._process.stdout is not None
+        line = b""
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), READY_S)
-            self.port = int(json.loads(line)["address"].rpartition(":")[2])
-        except (TimeoutError, ValueError) as error:
+            async with asyncio.timeout(READY_S):
+                line = await self._process.stdout.readline()
+            self.port = int(json_object(line)["address"].rpartition(":")[2])
+        except (TimeoutError, ValueError, KeyError) as error:
             await self.end(0)
-            raise ChildFailed(f"{self._command}: expected a ready line, got {error}; see standard error") from error
+            raise self._failed(f"expected a ready line, got {line!r}") from error
         self.cold_start_s = time.monotonic() - started_s
+
+    def _failed(self, what: str) -> ChildFailed:
+        return ChildFailed(without_passwords(f"{' '.join(self._module_args)}: {what}; see standard error"))
 
     def _note_cpu(self) -> None:
         """Read the clock that Linux keeps for each process, ended threads included (clock_getcpuclockid(3))."""

@@ -1,11 +1,14 @@
 """Child processes have ports of their own, and nothing that they print holds up their parent."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from servers.deploy import child_process
 from servers.deploy.child_process import ChildFailed, ChildProcess, free_port
+from servers.deploy.empty_database import _run
+from servers.deploy.engines import NotStarted
 from servers.deploy.supervised_part import Part, Renewal
 from servers.deploy.supervisor import Supervisor
 from tests.support.deadline import DEADLINE_S
@@ -33,7 +36,7 @@ def test_a_port_is_taken_until_the_process_that_asked_for_it_has_ended(monkeypat
     ("code", "reason"),
     [
         ("print('{', end='', flush=True)", "printed no line for 0.1 s"),
-        ("print('hello', flush=True)", "expected a line with a JSON object, got b'hello"),
+        ("print('redis://chat:secret@host', flush=True)", "expected a line with a JSON object, got b'redis://host"),
         ("print('{\"port\": 1}', flush=True)", "expected a ready line with an address, got {'port': 1}"),
         (CLOSE_OUTPUT, "still ran after 0.1 s"),
     ],
@@ -42,8 +45,9 @@ def test_a_child_without_a_ready_line_fails(code: str, reason: str, monkeypatch:
     monkeypatch.setattr(child_process, "STOP_S", 0.1)
     with python(code) as child:
         assert child.has_output(DEADLINE_S)
-        with pytest.raises(ChildFailed, match=reason):
+        with pytest.raises(ChildFailed, match=reason) as failed:
             child.await_ready(0.1)
+    assert "secret" not in str(failed.value)
 
 
 def test_a_supervisor_waits_for_the_ready_line_and_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,3 +72,12 @@ def test_a_supervisor_waits_for_the_ready_line_and_for_no_other(monkeypatch: pyt
             assert child.has_output(DEADLINE_S)
             supervising._on_output(part, child)
     assert changes == ["api started", "api ended with status 0"]
+
+
+def test_what_a_process_writes_is_quoted_without_passwords(tmp_path: Path) -> None:
+    command = ["sh", "-c", "echo redis://chat:secret@host >&2; exit 1"]
+    with ChildProcess(command, log=tmp_path / "server.log") as child:
+        child.wait(DEADLINE_S)
+    assert str(child.failed("ended")) == "server ended\n  redis://host"
+    with pytest.raises(NotStarted, match="sh: redis://host"):
+        _run(*command)
