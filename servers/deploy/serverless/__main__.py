@@ -82,6 +82,7 @@ async def _host(
 
     def on_input() -> None:
         if not os.read(STDIN, 4096):
+            loop.remove_reader(STDIN)  # which is always readable from now on
             stop.set()
 
     if attached:

@@ -17,7 +17,7 @@ GRACE_S = 0.5  # between asking a reaped instance to end, and killing it
 
 
 class Throttled(Exception):
-    """All instances are busy, and the profile allows no further one."""
+    """All instances are busy, and the profile allows no further one; or the fleet is closed."""
 
 
 class PooledInstance:
@@ -44,6 +44,7 @@ class Fleet:
         self._meter = meter
         self._rng = rng
         self._pool: list[PooledInstance] = []
+        self._closed = False
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -89,7 +90,8 @@ class Fleet:
                 self._end_if_idle(pooled)
 
     async def close(self) -> None:
-        """End every instance."""
+        """End every instance, and start no further one."""
+        self._closed = True
         for pooled in self._pool:
             self._end(pooled, GRACE_S)
         while self._ending:
@@ -105,7 +107,7 @@ class Fleet:
 
     def _added(self) -> PooledInstance:
         """Return a new instance, which has not started yet. Raises Throttled."""
-        if len(self._pool) >= self._profile.instances_max:
+        if self._closed or len(self._pool) >= self._profile.instances_max:
             raise Throttled(f"all {self._profile.instances_max} instances are busy")
         pooled = PooledInstance(self._new())
         self._pool.append(pooled)

@@ -28,6 +28,7 @@ class Instance:
         self._env = {**os.environ, **env}
         self._booting = asyncio.Lock()
         self._process: Process | None = None
+        self._is_ending = False
         self.port = 0
         self._cpu_s = 0.0
         self.cold_start_s = 0.0
@@ -69,7 +70,11 @@ class Instance:
         self._signal(signal.SIGCONT)
 
     async def end(self, grace_s: float) -> None:
-        """End the process: close its standard input, then kill it. Waits, about `grace_s` at most."""
+        """End the process, also one that is being created: close its standard input, then kill it.
+
+        Waits, about `grace_s` at most.
+        """
+        self._is_ending = True
         if self._process is None:
             return
         assert self._process.stdin is not None
@@ -89,6 +94,8 @@ class Instance:
             *python_module(*self._module_args, "--attached"), stdin=PIPE, stdout=PIPE, env=self._env, process_group=0
         )
         assert self._process.stdout is not None
+        if self._is_ending:
+            await self.end(0)
         line = b""
         try:
             async with asyncio.timeout(READY_S):
