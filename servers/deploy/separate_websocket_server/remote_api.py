@@ -7,6 +7,7 @@ Both sign tokens with the shared secret. Leaves out retries: the client repeats 
 
 from urllib.parse import urlencode
 
+import anyio
 import httpx
 import msgspec
 from starlette.applications import Starlette
@@ -61,7 +62,7 @@ class Api:
         """Return the API's response, of any status; raises Unavailable if there is none."""
         try:
             return await self._http.request(method, target, content=content, headers=headers)
-        except httpx.TransportError as error:
+        except (httpx.RequestError, anyio.EndOfStream) as error:  # the latter: a broken TLS connection
             raise Unavailable(f"API: {type(error).__name__}: {error}; try again") from error
 
     async def close(self) -> None:

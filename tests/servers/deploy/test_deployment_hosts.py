@@ -16,15 +16,21 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
+import anyio
 import httpx
 import pytest
 
 from clients.errors import Refused
 from clients.http_session import tls_context
+from servers.core.auth import Tokens
+from servers.core.errors import Unavailable
 from servers.deploy.child_process import READY_S, free_port, started
+from servers.deploy.separate_websocket_server.remote_api import Api
 from servers.transports import find
 from tests.support.chat_harness import ChatHarness, deliver
+from tests.support.clock import FakeClock
 from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
 from tests.support.guest import until
@@ -137,6 +143,14 @@ async def test_the_separate_servers_command_serves_sockets_for_an_api_without_a_
     ):
         async with ChatHarness(find("raw_websocket"), f"http://127.0.0.1:{port}").joined("Ada", "Bob") as (ada, bob):
             await deliver("hello", ada, bob)
+
+
+@pytest.mark.parametrize("error", [httpx.ReadError(""), httpx.DecodingError(""), anyio.EndOfStream()])
+async def test_a_request_to_the_api_that_fails_may_be_tried_again(error: Exception) -> None:
+    api = Api("http://api.test", Tokens("secret", FakeClock(), 60))
+    with patch.object(api._http, "request", side_effect=error), pytest.raises(Unavailable, match="try again"):
+        await api.forward("GET", "/", b"", [])
+    await api.close()
 
 
 @pytest.mark.parametrize("deployment", ENTRIES)
