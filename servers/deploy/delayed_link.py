@@ -12,6 +12,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -157,7 +158,8 @@ class Pipe:
         else:
             self._held_bytes -= size
             if not self._sink.is_gone:
-                action(self._sink)
+                with suppress(OSError):  # reset by its peer in this turn of the loop, which has not noticed it yet
+                    action(self._sink)
         self._limit_flow()
 
     def set_sink_is_full(self, sink_is_full: bool) -> None:

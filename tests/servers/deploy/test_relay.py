@@ -1,6 +1,7 @@
 """The relay: bytes, ends and resets arrive in order after the same delay."""
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -149,12 +150,33 @@ async def test_a_target_that_refuses_or_has_no_address_resets_the_client(target:
         assert await was_reset(reader)
 
 
+async def test_an_end_that_falls_due_as_its_receiver_is_reset_holds_up_nobody() -> None:
+    timetable = Timetable(asyncio.get_running_loop())
+    source, sink = linked(timetable)
+    later = asyncio.Event()
+    writing = Mock(spec=asyncio.Transport, is_closing=lambda: False)
+    writing.write_eof.side_effect = OSError(errno.ENOTCONN, "as asyncio's own loop reports it")
+    sink.connection_made(writing)
+    source.eof_received()
+    timetable.call_at(perf_counter() + DELAY_S, later.set)
+    async with asyncio.timeout(DEADLINE_S):
+        await later.wait()
+    writing.write_eof.assert_called_once()
+    timetable.close()
+
+
+def linked(timetable: Timetable) -> tuple[End, End]:
+    """Return both ends of a delayed link."""
+    source, sink = End(bytes), End(bytes)
+    for one, other in ((source, sink), (sink, source)):
+        Pipe(one, other, timetable, lambda: DELAY_S / 2, open_s=0.0)
+    return source, sink
+
+
 async def test_a_relay_stops_reading_while_too_many_bytes_are_on_their_way() -> None:
     timetable = Timetable(asyncio.get_running_loop())
     resumed = asyncio.Event()
-    source, sink = End(bytes), End(bytes)
-    for one, other in ((source, sink), (sink, source)):
-        Pipe(one, other, timetable, lambda: 0.01, open_s=0.0)
+    source, sink = linked(timetable)
     reading, writing = (Mock(spec=asyncio.Transport, is_closing=lambda: False) for _ in range(2))
     reading.resume_reading.side_effect = resumed.set
     source.connection_made(reading)
