@@ -35,7 +35,7 @@ wording.Prose(f"{hosted.circumstances} {hosted.evidence}.")
 # room, who send a message every half minute, poll every 2 s, and come back when they are cut. The verdict is a rule. A
 # transport *fails* if not everybody connects. It is *degraded* if the limit cuts somebody, in the window or by theory
 # within an hour; if a user who is connected is shown as offline; if a request is refused because no instance is free
-# (429); or if half of each user's hour or more is billed. Otherwise it *works*. What counts is what the host bills: on
+# (503); or if half of each user's hour or more is billed. Otherwise it *works*. What counts is what the host bills: on
 # the classic hosts each call, on that of 2026 an instance, which several calls share. Short polling works on every
 # host; on the classic hosts what waits is billed, and a WebSocket fails:
 

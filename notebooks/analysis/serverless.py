@@ -90,7 +90,7 @@ def judge(row: HostedRow, cuts_per_hour: float = 0.0) -> Judgement:
     """Return the outcome: failed if not all users connect and send, degraded if one is interrupted or pays for waiting.
 
     Degraded: the host's limit cut a connection, or must by theory, since it is shorter than an hour; a user was shown
-    as offline who was not; a request was refused with a 429; or half of each user's hour or more is billed. (A lost
+    as offline who was not; a request was refused with a 503; or half of each user's hour or more is billed. (A lost
     message would be a failure, too; but a record with one is refused.) cuts_per_hour: of a connection, by theory.
     """
     figures = row.figures

@@ -31,7 +31,7 @@ def main(
     transport: Annotated[str, typer.Argument(help="The slug of a transport.")],
     profile: Annotated[str, typer.Option(help=f"One of {profiles.NAMES}.")] = "classic-hobby",
     max_duration: Annotated[float | None, typer.Option(min=0.1, help="Seconds after which each call ends.")] = None,
-    instances: Annotated[int | None, typer.Option(min=1, help="Processes at most; beyond, 429.")] = None,
+    instances: Annotated[int | None, typer.Option(min=1, help="Processes at most; beyond, 503.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls that one process serves at once.")] = None,
     store: Annotated[str, typer.Option(help="Where the log is kept: a store that processes can share.")] = "",
     server_options: Annotated[str, typer.Option(help="Options for the servers, such as '--hold 5 --lease 10'.")] = "",

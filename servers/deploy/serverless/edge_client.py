@@ -3,7 +3,7 @@
 Teaches that a response that has begun can no longer be replaced, only aborted. ASGI has no message for that: our
 protocols add the transport's `abort` to the scope, as an extension. And that a client of a serverless app must be ready
 for responses that the app has not written: a status, an error code, and a page that is not JSON. Codes and statuses are
-those of https://vercel.com/docs/errors, except for 429, which Vercel hides.
+those of https://vercel.com/docs/errors.
 """
 
 import secrets
@@ -98,7 +98,7 @@ class Refused(Exception):
 
 
 TIMEOUT = PlatformError(504, "FUNCTION_INVOCATION_TIMEOUT")
-THROTTLED = PlatformError(429, "FUNCTION_THROTTLED")
+THROTTLED = PlatformError(503, "FUNCTION_THROTTLED")
 FAILED = PlatformError(500, "FUNCTION_INVOCATION_FAILED")
 TOO_LARGE = PlatformError(413, "FUNCTION_PAYLOAD_TOO_LARGE")
 BAD_REQUEST = PlatformError(400, "BAD_REQUEST")
