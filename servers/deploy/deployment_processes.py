@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import typer
 
 from servers.addresses import bracketed
+from servers.core.auth import shared_secret
 from servers.core.settings import RenewedBy
 from servers.core.store import EMBEDDED, is_embedded
 from servers.deploy import deployments
@@ -61,9 +62,10 @@ class DeploymentSettings:
 def start_pusher_and_serverless(supervisor: Supervisor, settings: DeploymentSettings) -> str:
     """Start the push service, if it is ours, and the host of the API; return the API's address."""
     port = settings.port or free_port()
+    command = settings.function("pusher_adapter")
     webhook = webhook_of(settings.server_options, port)
     env = {} if names_service() else start_stand_in(supervisor, webhook)
-    return supervisor.start("api", settings.function("pusher_adapter"), Renewal.SIGHUP, port=port, env=env)
+    return supervisor.start("api", command, Renewal.SIGHUP, port=port, env=env)
 
 
 def start_separate_websocket_server(supervisor: Supervisor, settings: DeploymentSettings) -> str:
@@ -137,9 +139,13 @@ def deploy(
         try:
             chosen = deployments.find(deployment)
             profiles.find(profile)
-            os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
+            options = tuple(shlex.split(server_options))
+            if "://" not in store:  # nobody else uses the one that is started
+                os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
+            elif not is_embedded(store):
+                shared_secret()
             url, pids = provisioned_log(store or chosen.store, stack)
-            settings = DeploymentSettings(port, url, tuple(shlex.split(server_options)), profile)
+            settings = DeploymentSettings(port, url, options, profile)
             other_pids = {**pids, "supervisor": os.getpid()}
             supervisor = stack.enter_context(Supervisor(lambda change: _report(change, supervisor.pids | other_pids)))
             address = START[chosen.name](supervisor, settings)

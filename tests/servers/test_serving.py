@@ -112,12 +112,13 @@ async def test_a_lost_connection_leaves_no_timer_that_refers_to_it() -> None:
 
 
 def refused(arguments: list[str], main: Callable[..., None] | None = None, /, **env: str) -> str:
-    """Run a command that must fail, that of the servers by default; return its error output on one line."""
+    """Run a command, the servers' by default, that must fail and start no process; return its errors on one line."""
     program = app
     if main:
         program = Typer()
         program.command()(main)
-    with patch("signal.signal"):  # the handlers stay those of the test run
+    starting = patch("subprocess.Popen", side_effect=AssertionError("starts a process"))
+    with starting, patch("signal.signal"):  # the handlers stay those of the test run
         done = CliRunner().invoke(program, arguments, env={"CHAT_SECRET": None, **env, "COLUMNS": "200"})
     assert (done.exit_code, type(done.exception)) == (2, SystemExit), done
     return " ".join(done.stderr.split())
@@ -141,6 +142,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "a push service without a key": (["pusher_adapter"], {"PUSHER_HOST": "soketi"}, ["PUSHER_APP_ID, PUSHER_KEY"]),
     "an unknown deployment": (["deploy", "on-the-moon"], {}, [deployment.name for deployment in DEPLOYMENTS]),
     "functions on the embedded store": ([*FUNCTIONS, "--store", "sqlite"], {}, ["functions are many"]),
+    "a deployment without a secret": (["deploy", "single-server", "--store", "redis://x"], {}, ["CHAT_SECRET"]),
     "functions on a file": ([*FUNCTIONS, "--store", "sqlite:///chat.db"], {}, ["functions are many"]),
     "an API elsewhere on a file": (["raw_websocket", *API, "--store", "sqlite:///chat.db"], {}, ["--api"]),
     "an API elsewhere for polls": (["short_polling", *API, "--store", "redis://x"], {"CHAT_SECRET": "s"}, ["--api"]),
@@ -161,6 +163,7 @@ def test_the_push_service_and_the_serverless_host_name_what_is_wrong_too() -> No
     output = refused(["short_polling", "--profile", "azure", "--instances", "1"], host)
     assert all(profile.name in output for profile in PROFILES)
     assert "--instances 1" in refused(["short_polling", "--store", "sqlite:///chat.db"], host)
+    assert "CHAT_SECRET" in refused(["short_polling", "--store", "redis://x"], host)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

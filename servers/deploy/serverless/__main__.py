@@ -6,7 +6,6 @@ the Pusher adapter it starts the stand-in too, unless the PUSHER_* variables nam
 
 import asyncio
 import os
-import secrets
 import shlex
 import signal
 import tempfile
@@ -18,6 +17,7 @@ import typer
 
 from servers import transports
 from servers.__main__ import push_service_address, start_push_service
+from servers.core.auth import shared_secret
 from servers.core.store import is_embedded
 from servers.deploy.child_process import free_port
 from servers.deploy.deployment_processes import webhook_of
@@ -54,7 +54,6 @@ def main(
             port = port or free_port()
             webhook = webhook_of(options, port)
             pids = {"api": os.getpid()} | (start_push_service(stack, webhook) if row.needs_push_service else {})
-            os.environ.setdefault("CHAT_SECRET", secrets.token_urlsafe(32))
             command = ["servers", row.slug, "--port", "0", "--store", url, "--on-demand", *options]
             asyncio.run(_host(command, limits, port, row.slug, pids, attached))
         except (ValueError, RuntimeError, OSError) as error:
@@ -62,12 +61,14 @@ def main(
 
 
 def shared_store(url: str, limits: Profile, stack: ExitStack) -> str:
-    """Return the store's URL; raises ValueError if several instances could not share it."""
+    """Return the store's URL; raises ValueError if several instances could not share it, or have no secret to share."""
     if limits.instances_max > 1 and (not url or is_embedded(url)):
         raise ValueError(
             f"--store {url or '(none)'}: only one process may use an embedded store; name one that up to "
             f"{limits.instances_max} instances can share, or have --instances 1"
         )
+    if url and not is_embedded(url):
+        shared_secret()
     return url or f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory(prefix='chat-'))}/chat.db"
 
 
