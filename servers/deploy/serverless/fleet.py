@@ -8,7 +8,9 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
+from servers.deploy.serverless.edge_client import THROTTLED, Refused
 from servers.deploy.serverless.instance import Instance
 from servers.deploy.serverless.meter import Meter
 from servers.deploy.serverless.profiles import Profile
@@ -16,23 +18,19 @@ from servers.deploy.serverless.profiles import Profile
 GRACE_S = 0.5  # between asking a reaped instance to end, and killing it
 
 
-class Throttled(Exception):
-    """All instances are busy, and the profile allows no further one; or the fleet is closed."""
-
-
+@dataclass(slots=True, eq=False)
 class PooledInstance:
     """An instance in the pool. assigned: its invocations; serving: those of them that it serves already.
 
     retired: it gets no more invocations, and is killed when its last one is over. ending: it is being killed.
     """
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
-        self.assigned = 0
-        self.serving = 0
-        self.retired = False
-        self.ending = False
-        self.reaping: asyncio.TimerHandle | None = None
+    instance: Instance
+    assigned: int = 0
+    serving: int = 0
+    retired: bool = False
+    ending: bool = False
+    reaping: asyncio.TimerHandle | None = None
 
 
 class Fleet:
@@ -59,7 +57,7 @@ class Fleet:
 
     @asynccontextmanager
     async def acquired(self) -> AsyncIterator[PooledInstance]:
-        """Yield an instance for one invocation; waits for a cold start if need be. Raises Throttled, ChildFailed."""
+        """Yield an instance for one invocation; waits for a cold start if need be. Raises Refused, ChildFailed."""
         pooled = self._free() or self._added()
         if pooled.reaping is not None:
             pooled.reaping.cancel()
@@ -84,10 +82,8 @@ class Fleet:
 
         Running invocations go on to their end, as on Vercel, where each deployment keeps its instances.
         """
-        for pooled in list(self._pool):
-            if not pooled.retired:
-                self._retire(pooled)
-                self._end_if_idle(pooled)
+        for pooled in self._pool:
+            self._retire(pooled)
 
     async def close(self) -> None:
         """End every instance, and start no further one."""
@@ -99,16 +95,16 @@ class Fleet:
 
     def _free(self) -> PooledInstance | None:
         for pooled in self._pool:
-            if pooled.instance.ended and not pooled.retired:  # its process has ended by itself
+            if pooled.instance.ended:  # its process has ended by itself
                 self._retire(pooled)
-                self._end_if_idle(pooled)
         free = [pooled for pooled in self._pool if not pooled.retired and pooled.assigned < self._profile.concurrency]
         return self._rng.choice(free) if free else None
 
     def _added(self) -> PooledInstance:
-        """Return a new instance, which has not started yet. Raises Throttled."""
+        """Return a new instance, which has not started yet. Raises Refused beyond the limit, or after `close`."""
         if self._closed or len(self._pool) >= self._profile.instances_max:
-            raise Throttled(f"all {self._profile.instances_max} instances are busy")
+            self._meter.throttled += 1
+            raise Refused(THROTTLED)
         pooled = PooledInstance(self._new())
         self._pool.append(pooled)
         self._meter.alive.change(1)
@@ -127,7 +123,7 @@ class Fleet:
     def _release(self, pooled: PooledInstance) -> None:
         pooled.assigned -= 1
         if pooled.retired:
-            self._end_if_idle(pooled)
+            self._retire(pooled)
         elif pooled.assigned == 0:
             pooled.instance.freeze()
             pooled.reaping = asyncio.get_running_loop().call_later(self._profile.idle_s, self._end, pooled, GRACE_S)
@@ -149,19 +145,17 @@ class Fleet:
             self._meter.serving.change(-1)
 
     def _retire(self, pooled: PooledInstance) -> None:
+        """Give an instance no further invocation, and end it if it has none."""
         pooled.retired = True
-        if pooled.reaping is not None:
-            pooled.reaping.cancel()
-
-    def _end_if_idle(self, pooled: PooledInstance) -> None:
         if pooled.assigned == 0:
             self._end(pooled, 0)
 
     def _end(self, pooled: PooledInstance, grace_s: float) -> None:
-        self._retire(pooled)
         if pooled.ending:
             return
-        pooled.ending = True
+        pooled.retired = pooled.ending = True
+        if pooled.reaping is not None:
+            pooled.reaping.cancel()
         task = asyncio.create_task(self._terminate(pooled, grace_s))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

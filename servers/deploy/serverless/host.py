@@ -24,7 +24,7 @@ from servers.connection_limits import DescriptorLimit
 from servers.deploy.child_process import LOOPBACK, ChildFailed
 from servers.deploy.serverless import edge_client as platform
 from servers.deploy.serverless.edge_client import Client, EdgeHttp, EdgeSocket
-from servers.deploy.serverless.fleet import Fleet, PooledInstance, Throttled
+from servers.deploy.serverless.fleet import Fleet, PooledInstance
 from servers.deploy.serverless.instance import Instance
 from servers.deploy.serverless.invocation import FunctionFailed, Invocation
 from servers.deploy.serverless.meter import EdgeCounters, Meter
@@ -100,18 +100,13 @@ class Host:
                 end = await self._within_limit(invocation, pooled)
             for message in end:
                 await invocation.client.send(message)
-            return
-        except Throttled:
-            self._meter.throttled += 1
-            error = platform.THROTTLED
         except (ChildFailed, FunctionFailed) as failure:
             self._meter.failures += 1
             log.warning("%s", failure)
-            error = platform.FAILED
-        if invocation.client.has_responded:
-            await invocation.client.cut()
-        else:
-            await invocation.client.respond(platform.page(error))
+            if invocation.client.has_responded:
+                await invocation.client.cut()
+            else:
+                await invocation.client.respond(platform.page(platform.FAILED))
 
     async def _within_limit(self, invocation: Invocation, pooled: PooledInstance) -> list[Message]:
         """Let an instance respond until the maximum duration; return the end of its response, still to be sent.

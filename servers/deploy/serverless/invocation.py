@@ -76,16 +76,12 @@ class Invocation:
                     held.append(self.client.head(event.status_code, passed_on(event.headers)))
                 elif isinstance(event, h11.Data):
                     held.append(self.client.body(bytes(event.data)))
-                elif event is None:
-                    await self._send(held)
-                    held.clear()
+                else:
+                    while held:
+                        await self.client.send(held.pop(0))
         finally:
             writer.transport.abort()
         return [*held, self.client.body(b"", is_last=True)]
-
-    async def _send(self, messages: list[Message]) -> None:
-        for message in messages:
-            await self.client.send(message)
 
     def _head(self) -> h11.Request:
         """Return the request's head for the instance, which closes the connection after its response."""

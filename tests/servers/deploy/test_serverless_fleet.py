@@ -12,7 +12,8 @@ import pytest
 
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.serverless import __main__ as command
-from servers.deploy.serverless.fleet import Fleet, Throttled
+from servers.deploy.serverless.edge_client import Refused
+from servers.deploy.serverless.fleet import Fleet
 from servers.deploy.serverless.instance import Instance
 from servers.deploy.serverless.meter import Meter
 from tests.support.serverless_host import CLASSIC
@@ -49,7 +50,7 @@ async def test_a_closed_fleet_ends_the_instance_that_is_being_created_and_starts
     closed.set()
     with pytest.raises(ChildFailed):
         await early
-    with pytest.raises(Throttled):
+    with pytest.raises(Refused, match="FUNCTION_THROTTLED"):
         await fleet.acquired().__aenter__()
     assert [process.returncode is not None for process in created] == [True]
 
