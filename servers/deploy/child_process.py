@@ -93,9 +93,9 @@ class ChildProcess:
         """Where it listens, by its ready line."""
         return str(self.facts["address"])
 
-    def await_ready(self, within_s: float = READY_S, on_tick: OnTick | None = None) -> Self:
+    def await_ready(self, within_s: float = READY_S) -> Self:
         """Wait for the ready line; raises ChildFailed."""
-        self.facts = self.next_line(within_s, on_tick)
+        self.facts = self.next_line(within_s)
         if "address" not in self.facts:
             raise self.failed(f"expected a ready line with an address, got {self.facts}")
         return self
@@ -189,12 +189,10 @@ def python_module(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def started(
-    module_args: Sequence[str], env: Mapping[str, str] | None = None, ready_s: float = READY_S
-) -> Iterator[ChildProcess]:
+def started(module_args: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[ChildProcess]:
     """Run `python -m <module_args> --attached` until the block ends, from its ready line on; raises ChildFailed."""
     with ChildProcess(python_module(*module_args, "--attached"), env) as child:
-        yield child.await_ready(ready_s)
+        yield child.await_ready()
 
 
 def stop_all(children: Sequence[ChildProcess]) -> None:

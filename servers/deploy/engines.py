@@ -26,20 +26,15 @@ STOP_S = 10.0
 POLL_S = 0.02
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 REDIS_DATABASES = 4096
+POSTGRESQL = ("postgres", "initdb", "createdb", "pg_isready")
 PACKAGES = {
     "redis-server": "redis-server",
-    "postgres": "postgresql",
-    "initdb": "postgresql",
-    "createdb": "postgresql",
-    "pg_isready": "postgresql",
+    **dict.fromkeys(POSTGRESQL, "postgresql"),
     "nginx": "nginx",
     "setpriv": "util-linux",
 }
 """Programs needed, and the Debian package of each."""
-NEEDED = {
-    "redis": ("redis-server", "setpriv"),
-    "postgresql": ("postgres", "initdb", "createdb", "pg_isready", "setpriv"),
-}
+NEEDED = {"redis": ("redis-server", "setpriv"), "postgresql": (*POSTGRESQL, "setpriv")}
 """The programs of one engine, by the scheme of its URLs."""
 
 
@@ -127,21 +122,19 @@ class Engine:
 
 
 @contextmanager
-def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
+def redis_server(folder: Path, more: Sequence[str] = ()) -> Iterator[Engine]:
     """Run a Redis that keeps its data in `folder`, and acknowledges a write when it is on disk. Raises NotStarted.
 
     more: further command-line options.
     """
     give_to_engines(folder)
-    port = port or free_port()
-    settings = {"port": port, "bind": LOOPBACK, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
-    durable = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-    options: list[str] = []
-    for name, value in (settings | durable).items():
-        options += [f"--{name}", str(value)]
+    port = free_port()
+    options = {"port": port, "bind": LOOPBACK, "dir": folder, "databases": REDIS_DATABASES, "save": ""}
+    options |= {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     numbers = itertools.count(1)
     engine = Engine(
-        [_needed("redis-server"), *options, *more],
+        [_needed("redis-server"), *arguments, *more],
         folder / "redis.log",
         f"redis://{LOOPBACK}:{port}/0",
         is_ready=lambda: _response(port, b"PING\r\n") == b"+PONG\r\n",
@@ -152,13 +145,13 @@ def redis_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Itera
 
 
 @contextmanager
-def postgres_server(folder: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[Engine]:
+def postgres_server(folder: Path, more: Sequence[str] = ()) -> Iterator[Engine]:
     """Run a PostgreSQL that keeps its data in `folder`, made if need be. Raises NotStarted.
 
     more: further command-line options.
     """
     give_to_engines(folder)
-    port = port or free_port()
+    port = free_port()
     data = folder / "data"
     if not data.exists():
         run_unprivileged(
@@ -213,8 +206,8 @@ def run_unprivileged(*command: str | Path) -> None:
 
 
 def _running(engine: Engine) -> Iterator[Engine]:
-    engine.start()
     try:
+        engine.start()
         yield engine
     finally:
         engine.stop()
@@ -223,7 +216,7 @@ def _running(engine: Engine) -> Iterator[Engine]:
 def _needed(name: str) -> str:
     path = program(name)
     if path is None:
-        raise NotStarted(f"{name}: not found; install Debian's package {PACKAGES.get(name, 'postgresql')}")
+        raise NotStarted(f"{name}: not found; install Debian's package {PACKAGES[name]}")
     return path
 
 

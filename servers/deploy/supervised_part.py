@@ -23,7 +23,7 @@ class Renewal(StrEnum):
 
 @dataclass(slots=True)
 class Part:
-    """One supervised process. port: 0 until it has one, which it then keeps. successor: started, but not ready."""
+    """One supervised process. port: on which each process listens. successor: started, but not ready."""
 
     role: str
     command: Sequence[str]

@@ -81,7 +81,6 @@ class Supervisor:
         for part in parts:
             assert part.successor is not None
             child = part.successor.await_ready()
-            part.port = int(child.address.rpartition(":")[2])
             part.take_over()
         return child
 

@@ -75,7 +75,7 @@ def shared_store(url: str, limits: Profile, stack: ExitStack) -> str:
 async def _host(
     command: list[str], limits: Profile, port: int, slug: str, pids: dict[str, int], attached: bool
 ) -> None:
-    facts: dict[str, Any] = {"transport": slug}
+    facts: dict[str, Any] = {"transport": slug, **push_service_address(pids)}
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,7 +90,6 @@ async def _host(
         loop.add_reader(STDIN, on_input)
     async with hosting(command, limits, port=port, facts=facts) as (address, renew):
         loop.add_signal_handler(signal.SIGHUP, renew)
-        facts |= push_service_address(pids)
         print_ready(address, {**facts, "pids": pids, "settings": asdict(limits)})
         await stop.wait()
 

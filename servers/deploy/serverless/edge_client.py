@@ -75,8 +75,11 @@ class Client:
         kind = "websocket.http.response.body" if self.is_socket else "http.response.body"
         return {"type": kind, "body": data, "more_body": not is_last}
 
-    async def cut(self) -> None:
-        """Close the connection at once; waits until it is."""
+    async def fail(self, error: "PlatformError") -> None:
+        """Send the platform's error instead of a response, or close a connection on which one has begun; waits."""
+        if not self.has_responded:
+            await self.respond(page(error))
+            return
         self._abort()
         while not self.is_socket and (await self.receive())["type"] != "http.disconnect":
             pass

@@ -63,7 +63,7 @@ class Host:
                 with self.edge.wire.busy():
                     await self._invoke(Invocation(client, body, opens_socket, self.edge.count_command))
         except platform.Refused as refusal:
-            await client.respond(platform.page(refusal.error))
+            await client.fail(refusal.error)
         except ClientDisconnect:  # nobody is there to respond to
             pass
 
@@ -103,10 +103,7 @@ class Host:
         except (ChildFailed, FunctionFailed) as failure:
             self._meter.failures += 1
             log.warning("%s", failure)
-            if invocation.client.has_responded:
-                await invocation.client.cut()
-            else:
-                await invocation.client.respond(platform.page(platform.FAILED))
+            await invocation.client.fail(platform.FAILED)
 
     async def _within_limit(self, invocation: Invocation, pooled: PooledInstance) -> list[Message]:
         """Let an instance respond until the maximum duration; return the end of its response, still to be sent.
@@ -133,16 +130,14 @@ class Host:
         return []
 
     async def _cut(self, client: Client) -> None:
-        """Send the platform's error instead of a response, or abort a response that has begun."""
+        """Count a response that is late, and end it."""
         if not client.has_responded:
             self._meter.timeouts += 1
-            await client.respond(platform.page(platform.TIMEOUT))
-            return
-        if client.is_socket:
+        elif client.is_socket:
             self._meter.cut_sockets += 1
         else:
             self._meter.cut_streams += 1
-        await client.cut()
+        await client.fail(platform.TIMEOUT)
 
 
 @asynccontextmanager

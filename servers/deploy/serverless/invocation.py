@@ -6,13 +6,14 @@ about one connection ("hop by hop", RFC 9110 section 7.6.1), and those of a WebS
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import h11
 from starlette.types import Message
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
 
 from servers.addresses import Authority, header_values
 from servers.deploy.child_process import LOOPBACK
@@ -24,9 +25,6 @@ HOP_BY_HOP = frozenset(
 )
 EXPECT = b"expect"
 """Not passed on either: it announces a body (RFC 9110 section 10.1.1), which the host has received by then."""
-ABNORMAL_CODE = 1006
-NO_CODE = 1005
-NORMAL_CODE = 1000
 READ_BYTES = 65_536
 CLOSE_S = 1.0  # how long an instance may take to respond to a client's goodbye
 
@@ -71,14 +69,15 @@ class Invocation:
         try:
             for part in (self._head(), h11.Data(data=self.body), h11.EndOfMessage()):
                 writer.write(function.send(part) or b"")
-            async for event in response_events(function, reader):
+            while not isinstance(event := function.next_event(), h11.EndOfMessage):
                 if isinstance(event, h11.Response):
                     held.append(self.client.head(event.status_code, passed_on(event.headers)))
                 elif isinstance(event, h11.Data):
                     held.append(self.client.body(bytes(event.data)))
-                else:
+                elif not isinstance(event, h11.Event):  # it needs more data
                     while held:
                         await self.client.send(held.pop(0))
+                    function.receive_data(await reader.read(READ_BYTES))
         finally:
             writer.transport.abort()
         return [*held, self.client.body(b"", is_last=True)]
@@ -152,20 +151,11 @@ class Invocation:
                 await self.client.send({"type": "websocket.send", kind: data})
         except ConnectionClosed:
             code = function.close_code
-        if code == ABNORMAL_CODE:
+        if code == CloseCode.ABNORMAL_CLOSURE:
             raise FunctionFailed("instance: broke the connection off")
-        closing = {"code": NORMAL_CODE if code == NO_CODE else code, "reason": function.close_reason}
-        await self.client.send({"type": "websocket.close", **closing})
-
-
-async def response_events(function: h11.Connection, reader: asyncio.StreamReader) -> AsyncIterator[h11.Event | None]:
-    """Yield the parts of a response up to its end, None before each wait. Raises h11.RemoteProtocolError, OSError."""
-    while not isinstance(event := function.next_event(), h11.EndOfMessage):
-        if isinstance(event, h11.Event):
-            yield event
-        else:
-            yield None
-            function.receive_data(await reader.read(READ_BYTES))
+        if code == CloseCode.NO_STATUS_RCVD:
+            code = CloseCode.NORMAL_CLOSURE
+        await self.client.send({"type": "websocket.close", "code": code, "reason": function.close_reason})
 
 
 def passed_on(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
