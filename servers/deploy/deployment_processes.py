@@ -50,9 +50,7 @@ class DeploymentSettings:
         if is_embedded(self.store):
             raise ValueError(f"store: only one process may use {self.store}, and functions are many; name redis")
         command = ["servers.deploy.serverless", slug, "--profile", self.profile, "--store", self.store]
-        if self.server_options:
-            command += ["--server-options", shlex.join(self.server_options)]
-        return command
+        return [*command, "--server-options", shlex.join(self.server_options)]
 
     def server(self, slug: str) -> list[str]:
         """Return the command that runs a transport's server over the store, as a process that stays."""
@@ -104,9 +102,7 @@ def names_service() -> bool:
 def start_stand_in(supervisor: Supervisor, webhook: str = "", link: Link = Link.PLAIN) -> dict[str, str]:
     """Start a push service of ours; return the variables by which an API finds it. webhook: the URL that it calls."""
     credentials = {"PUSHER_APP_ID": "1", "PUSHER_KEY": secrets.token_hex(8), "PUSHER_SECRET": secrets.token_hex(16)}
-    command = ["servers.pusher_service", "--link", link]
-    if webhook:
-        command += ["--webhook", webhook]
+    command = ["servers.pusher_service", "--link", link, "--webhook", webhook]
     url = urlsplit(supervisor.start("push_service", command, Renewal.NEVER, env=credentials))
     tls = "1" if url.scheme == "https" else "0"
     return {**credentials, "PUSHER_HOST": str(url.hostname), "PUSHER_PORT": str(url.port), "PUSHER_TLS": tls}

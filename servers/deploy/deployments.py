@@ -19,11 +19,6 @@ class Deployment:
     store: str
     has_functions: bool
 
-    @property
-    def folder(self) -> str:
-        """The folder of its files, named as Python's packages are."""
-        return self.name.replace("-", "_")
-
 
 DEPLOYMENTS = (
     Deployment("pusher-and-serverless", "pusher_adapter", "redis", has_functions=True),

@@ -52,17 +52,21 @@ class Listening:
 async def open_app(slug: str, url: str, settings: Settings, api: str = "") -> Starlette:
     """Open the store, and return a transport's application over it; with `api`, an API at that address writes."""
     clock = SystemClock()
-    store = await open_store(url)
-    secret = signing_secret(path_of(url)) if is_embedded(url) else shared_secret()
-    tokens = Tokens(secret, clock, settings.token_s)
     create_app: Callable[[Chat, Settings], Starlette] = import_module(f"servers.{slug}").create_app
-    if not api:
-        return create_app(Chat(store, tokens, clock, settings), settings)
-    remote_api = import_module("servers.deploy.separate_websocket_server.remote_api")  # only here: it takes 0.1 s
-    chat = remote_api.RemoteChat(store, tokens, clock, settings, remote_api.Api(api, tokens))
-    app = create_app(chat, settings)
-    remote_api.forward_requests(app, chat.api, settings)
-    return app
+    store = await open_store(url)
+    try:
+        secret = signing_secret(path_of(url)) if is_embedded(url) else shared_secret()
+        tokens = Tokens(secret, clock, settings.token_s)
+        if not api:
+            return create_app(Chat(store, tokens, clock, settings), settings)
+        remote_api = import_module("servers.deploy.separate_websocket_server.remote_api")  # only here: it takes 0.1 s
+        chat = remote_api.RemoteChat(store, tokens, clock, settings, remote_api.Api(api, tokens))
+        app = create_app(chat, settings)
+        remote_api.forward_requests(app, chat.api, settings)
+        return app
+    except BaseException:
+        await store.close()
+        raise
 
 
 async def serve_chat(

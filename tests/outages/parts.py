@@ -54,7 +54,7 @@ def parts_of(deployment: Deployment, running: ChildProcess) -> Parts:
         "rented": sorted(trees.keys() & RENTED),
         "browsers_reach": sorted(_called([psutil.Process()], roles)),
         "links": sorted(f"{role} to {other}" for role, others in called.items() for other in others - {role}),
-        "settings": _settings(DEPLOY / deployment.folder),
+        "settings": _settings(DEPLOY / deployment.name.replace("-", "_")),
     }
 
 

@@ -68,7 +68,7 @@ async def test_an_outcome_counts_losses_duplicates_and_disorder_and_times_what_p
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
 def test_a_deployments_readme_quotes_the_record_in_which_nothing_is_lost(deployment: Deployment) -> None:
-    text = (parts.DEPLOY / deployment.folder / "README.md").read_text(encoding="utf-8")
+    text = (parts.DEPLOY / deployment.name.replace("-", "_") / "README.md").read_text(encoding="utf-8")
     rows = [row for row in RECORD if row["deployment"] == deployment.name]
     assert not any(row[count] for row in rows for count in ("lost", "duplicates", "out_of_order"))
     worst = [

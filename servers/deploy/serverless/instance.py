@@ -70,10 +70,7 @@ class Instance:
         self._signal(signal.SIGCONT)
 
     async def end(self, grace_s: float) -> None:
-        """End the process, also one that is being created: close its standard input, then kill it.
-
-        Waits, about `grace_s` at most.
-        """
+        """End the process, also while it is created: close its input, then kill it. Waits, about `grace_s` at most."""
         self._is_ending = True
         if self._process is None:
             return

@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
+from unittest.mock import AsyncMock, Mock, patch
 
 import anyio
 import httpx
@@ -26,6 +26,8 @@ from clients.errors import Refused
 from clients.http_session import tls_context
 from servers.core.auth import Tokens
 from servers.core.errors import Unavailable
+from servers.core.settings import Settings
+from servers.deploy import server
 from servers.deploy.child_process import READY_S, free_port, started
 from servers.deploy.separate_websocket_server.remote_api import Api
 from servers.transports import find
@@ -79,6 +81,20 @@ def test_an_entry_point_needs_a_shared_store(deployment: str, store: str, monkey
     monkeypatch.setenv("CHAT_STORE", store)
     with pytest.raises(ValueError, match="CHAT_STORE: expected redis://"):
         runpy.run_path(str(FOLDER / deployment / "api" / "index.py"))
+
+
+@pytest.mark.parametrize(
+    ("slug", "env", "missing"),
+    [("short_polling", {}, "CHAT_SECRET"), ("pusher_adapter", {"CHAT_SECRET": "secret"}, "PUSHER_KEY")],
+)
+async def test_an_application_that_cannot_be_made_leaves_no_store_open(
+    slug: str, env: dict[str, str], missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Mock(close=AsyncMock())
+    monkeypatch.setattr(server, "open_store", AsyncMock(return_value=store))
+    with patch.dict(os.environ, env, clear=True), pytest.raises(ValueError, match=missing):
+        await server.open_app(slug, "redis://x", Settings())
+    store.close.assert_awaited_once()
 
 
 def dockerfile(instruction: str) -> list[str]:
