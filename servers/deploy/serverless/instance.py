@@ -87,20 +87,21 @@ class Instance:
 
     async def _boot(self) -> None:
         started_s = time.monotonic()
-        self._process = await asyncio.create_subprocess_exec(
-            *python_module(*self._module_args, "--attached"), stdin=PIPE, stdout=PIPE, env=self._env, process_group=0
-        )
-        assert self._process.stdout is not None
-        if self._is_ending:
-            await self.end(0)
+        command = python_module(*self._module_args, "--attached")
         line = b""
         try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, env=self._env, process_group=0
+            )
+            assert self._process.stdout is not None
+            if self._is_ending:
+                await self.end(0)
             async with asyncio.timeout(READY_S):
                 line = await self._process.stdout.readline()
             self.port = int(json_object(line)["address"].rpartition(":")[2])
-        except (TimeoutError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError) as error:  # TimeoutError is an OSError
             await self.end(0)
-            raise self._failed(f"expected a ready line, got {line!r}") from error
+            raise self._failed(f"expected a ready line, got {line!r} and {error!r}") from error
         self.cold_start_s = time.monotonic() - started_s
 
     def _failed(self, what: str) -> ChildFailed:

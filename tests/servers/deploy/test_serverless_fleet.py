@@ -7,6 +7,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -27,6 +28,12 @@ async def test_an_instance_that_does_not_start_is_reported_without_its_stores_pa
         with pytest.raises(ChildFailed, match=f"redis://host/0: {reason}") as failed:
             await instance.ready()
         assert "secret" not in str(failed.value)
+
+
+async def test_an_instance_that_cannot_be_created_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", AsyncMock(side_effect=OSError("no descriptors")))
+    with pytest.raises(ChildFailed, match="no descriptors"):
+        await Instance(["servers"], {}).ready()
 
 
 async def test_a_closed_fleet_ends_the_instance_that_is_being_created_and_starts_none(
