@@ -149,12 +149,13 @@ class Invocation:
                 data = await function.recv()
                 kind = "text" if isinstance(data, str) else "bytes"
                 await self.client.send({"type": "websocket.send", kind: data})
-        except ConnectionClosed:
-            code = function.close_code
+        except ConnectionClosed as closed:
+            code, sent = function.close_code, closed.sent
         if code == CloseCode.ABNORMAL_CLOSURE:
+            if sent is not None and sent.code == CloseCode.NORMAL_CLOSURE:
+                return  # the client has said goodbye, and the instance has not responded in time
             raise FunctionFailed("instance: broke the connection off")
-        if code == CloseCode.NO_STATUS_RCVD:
-            code = CloseCode.NORMAL_CLOSURE
+        code = CloseCode.NORMAL_CLOSURE if code == CloseCode.NO_STATUS_RCVD else code
         await self.client.send({"type": "websocket.close", "code": code, "reason": function.close_reason})
 
 

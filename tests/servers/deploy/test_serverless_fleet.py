@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,14 +11,16 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+from websockets.asyncio.client import connect
 
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.serverless import __main__ as command
+from servers.deploy.serverless import invocation
 from servers.deploy.serverless.edge_client import Refused
 from servers.deploy.serverless.fleet import Fleet
 from servers.deploy.serverless.instance import Instance
 from servers.deploy.serverless.meter import Meter
-from tests.support.serverless_host import CLASSIC
+from tests.support.serverless_host import CLASSIC, FLUID, function, until
 
 pytestmark = pytest.mark.process
 
@@ -60,6 +63,16 @@ async def test_a_closed_fleet_ends_the_instance_that_is_being_created_and_starts
     with pytest.raises(Refused, match="FUNCTION_THROTTLED"):
         await fleet.acquired().__aenter__()
     assert [process.returncode is not None for process in created] == [True]
+
+
+async def test_an_instance_that_is_late_to_respond_to_a_goodbye_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invocation, "CLOSE_S", 0.1)
+    async with function(FLUID) as client:
+        pid = (await client.get("/about")).json()["pid"]
+        async with connect(str(client.base_url.copy_with(scheme="ws", path="/echo")), proxy=None):
+            os.kill(pid, signal.SIGSTOP)
+        billed = await until(client, lambda billed: billed["instances"]["busy"] == 0)
+    assert (billed["failures"], billed["instances"]["alive"]) == (0, 1)
 
 
 async def test_a_host_whose_input_has_ended_reads_it_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
