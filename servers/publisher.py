@@ -8,10 +8,12 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
+import anyio
 import httpx
 from pusher import Pusher
 from pusher.errors import PusherBadAuth, PusherBadStatus, PusherError
@@ -29,6 +31,11 @@ DATA_BYTES_MAX = 10_240  # the service responds to longer data with 413
 STRING_BYTES_MAX = 30_720
 """Above it, the official library refuses data by `sys.getsizeof`: one emoji makes each character take four bytes."""
 CANNOT_TERMINATE = "who leaves a room keeps receiving, since their connections cannot be ended: %s"
+FAILURES = (PusherError, httpx.HTTPError, anyio.EndOfStream, OSError, ValueError, LookupError, TypeError)
+"""What a request raises: the service refuses, the connection breaks, or the response or the request has a wrong form.
+
+With httpcore 1.0.9, a broken TLS connection may raise an error of anyio or ssl; the latter is an OSError.
+"""
 log = logging.getLogger(__name__)
 REQUIRED = ("PUSHER_APP_ID", "PUSHER_KEY", "PUSHER_SECRET")
 
@@ -70,7 +77,7 @@ def is_publishable(data: str) -> bool:
     return len(data.encode()) <= DATA_BYTES_MAX and sys.getsizeof(data) <= STRING_BYTES_MAX
 
 
-def wrong_variable(error: Exception) -> str:
+def wrong_variable(error: BaseException | None) -> str:
     """Return what to check after a permanent refusal; empty if it is temporary. Each service has its own messages."""
     message = str(error).lower()
     if isinstance(error, PusherBadStatus) and message.startswith("404"):
@@ -84,10 +91,12 @@ def wrong_variable(error: Exception) -> str:
     return "PUSHER_SECRET"
 
 
-async def _queried(query: Awaitable[Any]) -> Any:
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Raise PublishFailed for a failure in the block."""
     try:
-        return await query
-    except (PusherError, httpx.HTTPError) as error:
+        yield
+    except FAILURES as error:
         raise PublishFailed(f"push service: {type(error).__name__}: {error}") from error
 
 
@@ -131,20 +140,22 @@ class Publisher:
         A temporary failure is only logged: the service may start later, or a plan may be used up today.
         """
         try:
-            await self._pusher.channels_info()
-        except (PusherError, httpx.HTTPError) as error:
-            if wrong := wrong_variable(error):
-                raise ValueError(f"push service: check {wrong}: {error}") from None
-            log.warning("push service: %s: %s", type(error).__name__, error)
+            with _reported():
+                await self._pusher.channels_info()
+        except PublishFailed as failure:
+            if wrong := wrong_variable(failure.__cause__):
+                raise ValueError(f"push service: check {wrong}: {failure.__cause__}") from None
+            log.warning("%s", failure)
 
     async def publish(self, channel: str, event: str, data: str) -> None:
         """Have the service push `data` to the channel's subscribers; waits for its response, raises PublishFailed."""
         try:
-            await self._pusher.trigger(channel, event, data)
-        except (PusherError, httpx.HTTPError, ValueError) as error:
-            self._failure = f"push service: {type(error).__name__}: {error}"
+            with _reported():
+                await self._pusher.trigger(channel, event, data)
+        except PublishFailed as failure:
+            self._failure = failure.detail
             self._failed_at_s = time.monotonic()
-            raise PublishFailed(self._failure) from error
+            raise
         self._failure = ""
 
     async def impairment(self) -> str:
@@ -158,7 +169,7 @@ class Publisher:
             scheme = "https" if self._address.tls else "http"
             try:
                 await self._http.get(f"{scheme}://{self._address.host}:{self._address.port}/", timeout=CONNECT_S)
-            except httpx.HTTPError as error:
+            except FAILURES as error:
                 return f"push service: {type(error).__name__}: {error}"
         return ""
 
@@ -171,7 +182,8 @@ class Publisher:
         client = self._pusher._pusher_client
         path = f"/apps/{client.app_id}/users/{quote(user)}/terminate_connections"
         try:
-            await _queried(client.http.send_request(Request(client, "POST", path)))
+            with _reported():
+                await client.http.send_request(Request(client, "POST", path))
         except PublishFailed as failure:
             if not isinstance(failure.__cause__, PusherError):
                 raise
@@ -181,11 +193,13 @@ class Publisher:
 
     async def channels(self, prefix: str) -> list[str]:
         """Return the names of the occupied channels that begin with `prefix`; waits, raises PublishFailed."""
-        return list((await _queried(self._pusher.channels_info(prefix)))["channels"])
+        with _reported():
+            return list((await self._pusher.channels_info(prefix))["channels"])
 
     async def members(self, channel: str) -> list[str]:
         """Return the ids of the members of a presence channel; waits, raises PublishFailed."""
-        return [row["id"] for row in (await _queried(self._pusher.users_info(channel)))["users"]]
+        with _reported():
+            return [row["id"] for row in (await self._pusher.users_info(channel))["users"]]
 
     def events_of(self, headers: Mapping[str, str], body: bytes) -> list[dict[str, str]]:
         """Return the events of a webhook; raises Unauthenticated if it is not signed by the service, or too old."""

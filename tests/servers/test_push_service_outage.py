@@ -7,12 +7,15 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
+import anyio
 import httpx
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -76,6 +79,25 @@ async def poll_until(address: str, path: str = "/health", **facts: object) -> di
 def test_a_page_may_connect_to_the_push_service_of_the_environment_only(host: str, origin: str) -> None:
     address = ServiceAddress("key", "eu", host, 4433, tls=host != "127.0.0.1")
     assert socket_origin(address) == origin
+
+
+BROKEN = (httpx.ReadError("reset"), anyio.EndOfStream(), ssl.SSLError("bad record"))
+
+
+@pytest.mark.parametrize("fault", [*BROKEN, "a portal's page", "[]"], ids=repr)
+@patch.dict(os.environ, ENV)
+async def test_every_fault_of_a_connection_and_every_strange_response_is_a_failed_publish(fault: Any) -> None:
+    publisher = Publisher(service_from_environment())
+    found = httpx.Response(200, text=fault) if isinstance(fault, str) else fault
+    with patch.object(httpx.AsyncClient, "request", AsyncMock(side_effect=repeat(found))):
+        await publisher.check()  # which only logs it
+        calls: list[Coroutine[Any, Any, object]] = [publisher.channels("room"), publisher.members("room")]
+        if fault != "[]":  # which nobody reads after a publish
+            calls += [publisher.publish("room", "page", "{}"), publisher.terminate("ada")]
+        for call in calls:
+            with pytest.raises(PublishFailed, match="push service: "):
+                await call
+    await publisher.close()
 
 
 async def test_a_service_that_cannot_end_a_users_connections_is_reported_once_and_one_that_is_down_each_time(
