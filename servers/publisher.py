@@ -4,6 +4,7 @@ Teaches how little a server sends to a push service: one signed POST per event. 
 it is: the rented one (PUSHER_CLUSTER), or a compatible one (PUSHER_HOST and PUSHER_PORT).
 """
 
+import asyncio
 import logging
 import os
 import sys
@@ -108,7 +109,8 @@ class HttpxBackend:
 
     async def send_request(self, request: Request) -> Any:
         headers = {"User-Agent": "push-or-poll", **request.headers}
-        response = await self._http.request(request.method, request.url, content=request.body, headers=headers)
+        async with asyncio.timeout(TIMEOUT_S):  # httpx's own limit begins anew with each part of a response
+            response = await self._http.request(request.method, request.url, content=request.body, headers=headers)
         return process_response(response.status_code, response.text)
 
 
@@ -168,7 +170,8 @@ class Publisher:
         if self._address.host:
             scheme = "https" if self._address.tls else "http"
             try:
-                await self._http.get(f"{scheme}://{self._address.host}:{self._address.port}/", timeout=CONNECT_S)
+                async with asyncio.timeout(CONNECT_S):
+                    await self._http.get(f"{scheme}://{self._address.host}:{self._address.port}/")
             except FAILURES as error:
                 return f"push service: {type(error).__name__}: {error}"
         return ""

@@ -100,6 +100,28 @@ async def test_every_fault_of_a_connection_and_every_strange_response_is_a_faile
     await publisher.close()
 
 
+async def test_a_service_whose_response_does_not_end_is_given_up() -> None:
+    class Dripping(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 (the library's name)
+            with suppress(OSError):
+                self.send_response(200)
+                while True:
+                    self.send_header("X-More", "1")
+                    self.flush_headers()
+                    time.sleep(0.01)
+
+        do_GET = do_POST  # noqa: N815 (likewise)
+
+    limits = patch.multiple("servers.publisher", TIMEOUT_S=0.2, CONNECT_S=0.2)
+    with http_server(Dripping) as address, limits, patch.dict(os.environ, service_settings(address)):
+        publisher = Publisher(service_from_environment())
+        async with asyncio.timeout(DEADLINE_S):
+            assert "TimeoutError" in await publisher.impairment()
+            with pytest.raises(PublishFailed, match="TimeoutError"):
+                await publisher.publish("room", "page", "{}")
+        await publisher.close()
+
+
 async def test_a_service_that_cannot_end_a_users_connections_is_reported_once_and_one_that_is_down_each_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
