@@ -20,7 +20,7 @@ from pusher import Pusher
 from pusher.errors import PusherBadAuth, PusherBadStatus, PusherError
 from pusher.http import Request, process_response
 
-from servers.addresses import bracketed, is_loopback
+from servers.addresses import Authority, bracketed, is_loopback
 from servers.core.errors import BadRequest, Unauthenticated, Unavailable
 from servers.core.wire import ServiceAddress, SignedSubscription, SignIn
 from servers.links import FOLDER_VARIABLE, client_tls_context
@@ -58,8 +58,10 @@ def service_from_environment() -> ServiceAddress:
         raise ValueError(f"push service: expected PUSHER_TLS to be 0 or 1, got {use_tls!r}")
     tls = use_tls == "1"
     port = os.environ.get("PUSHER_PORT") or ("443" if tls else "80")
-    if not (port.isascii() and port.isdecimal()):
-        raise ValueError(f"push service: expected PUSHER_PORT to be a number, got {port!r}")
+    try:
+        Authority.parse(f"{host or 'localhost'}:{port}")
+    except ValueError as error:
+        raise ValueError(f"push service: PUSHER_HOST and PUSHER_PORT: {error}") from None
     return ServiceAddress(os.environ["PUSHER_KEY"], os.environ.get("PUSHER_CLUSTER") or "mt1", host, int(port), tls)
 
 

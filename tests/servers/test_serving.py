@@ -147,6 +147,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "an API elsewhere on a file": (["raw_websocket", *API, "--store", "sqlite:///chat.db"], {}, ["--api"]),
     "an API elsewhere for polls": (["short_polling", *API, "--store", "redis://x"], {"CHAT_SECRET": "s"}, ["--api"]),
     "a push service's TLS in words": (["pusher_adapter"], {**SERVICE, "PUSHER_TLS": "yes"}, ["PUSHER_TLS"]),
+    "a push service's host with a port": (["pusher_adapter"], {**SERVICE, "PUSHER_HOST": "h:1"}, ["PUSHER_HOST"]),
     "a push service's port in words": (["pusher_adapter"], {**SERVICE, "PUSHER_PORT": "many"}, ["PUSHER_PORT"]),
 }
 
