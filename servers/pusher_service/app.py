@@ -9,6 +9,7 @@ is open to pages of any origin, and signatures protect private channels.
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -38,6 +39,8 @@ from servers.wire_bytes import WireBytes
 Handler = Callable[[Request, bytes], Json]
 Endpoint = Callable[[Request], Awaitable[Response]]
 Work = Callable[[], Coroutine[Any, Any, None]]
+AGAIN_S = 1.0
+log = logging.getLogger(__name__)
 
 
 def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> Starlette:
@@ -149,7 +152,7 @@ def _lifespan(background: Sequence[Work]) -> Callable[[Starlette], AbstractAsync
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work()) for work in background]
+        tasks = [asyncio.create_task(_repeated(work)) for work in background]
         try:
             yield
         finally:
@@ -158,6 +161,16 @@ def _lifespan(background: Sequence[Work]) -> Callable[[Starlette], AbstractAsync
             await asyncio.gather(*tasks, return_exceptions=True)
 
     return lifespan
+
+
+async def _repeated(work: Work) -> None:
+    """Do the work until cancelled. An unexpected error is logged, and the work begins again after AGAIN_S."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("%s failed; again in %g s", work, AGAIN_S)
+        await asyncio.sleep(AGAIN_S)
 
 
 async def _refuse_path(request: Request, _: Exception) -> Response:

@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from sys import getsizeof
 
+import anyio
 import httpx
 import stamina
 
-from servers.addresses import may_use_proxy
+from servers.addresses import may_use_proxy, without_passwords
 from servers.pusher_service.authorization import Credentials, hex_hmac
 from servers.pusher_service.frames import as_json
 from servers.pusher_service.limits import Counters
@@ -35,6 +36,8 @@ DEPARTURES = {"channel_occupied": "channel_vacated", "member_added": "member_rem
 """The departure that a return cancels."""
 DELAYED = frozenset(DEPARTURES.values())
 
+BROKEN = (httpx.HTTPError, anyio.EndOfStream, OSError)
+"""With httpcore 1.0.9, a broken TLS connection may raise an error of anyio or ssl; the latter is an OSError."""
 Event = dict[str, str]
 log = logging.getLogger(__name__)
 
@@ -111,13 +114,13 @@ async def send_webhooks(events: WebhookEvents, url: str, credentials: Credential
                 "X-Pusher-Key": credentials.key,
                 "X-Pusher-Signature": hex_hmac(credentials.secret, body),
             }
-            retries = stamina.retry_context(
-                on=httpx.HTTPError, attempts=None, timeout=RETRY_S, wait_max=RETRY_PAUSE_MAX_S
-            )
+            retries = stamina.retry_context(on=BROKEN, attempts=None, timeout=RETRY_S, wait_max=RETRY_PAUSE_MAX_S)
             try:
                 async for attempt in retries:
                     with attempt:
                         counters.webhook_calls += 1
-                        (await http.post(url, content=body, headers=headers)).raise_for_status()
-            except httpx.HTTPError as error:
-                log.warning("webhook: %d events were not delivered to %s: %s", len(batch), url, error)
+                        async with asyncio.timeout(RESPONSE_S):  # httpx's limit begins anew with each part
+                            (await http.post(url, content=body, headers=headers)).raise_for_status()
+            except BROKEN as error:
+                reason = without_passwords(f"{url}: {error!r}")
+                log.warning("webhook: %d events were not delivered to %s", len(batch), reason)

@@ -1,17 +1,25 @@
 """Webhooks: their events, when they are sent, and that a signed request is repeated until the API accepts it."""
 
+import asyncio
 import itertools
 import json
 import queue
+import ssl
+from unittest.mock import patch
 
+import anyio
+import httpx
 import pytest
+import stamina
+from starlette.applications import Starlette
 
+from servers.pusher_service.app import _lifespan
 from servers.pusher_service.frames import as_json
-from servers.pusher_service.limits import Limits
-from servers.pusher_service.webhooks import BATCH_MAX, BYTES_MAX, GRACE_S, WebhookEvents
+from servers.pusher_service.limits import Counters, Limits
+from servers.pusher_service.webhooks import BATCH_MAX, BYTES_MAX, GRACE_S, WebhookEvents, send_webhooks
 from servers.webhook_presence import WEBHOOK_BYTES_MAX
 from tests.support.deadline import DEADLINE_S
-from tests.support.pusher_harness import PusherHarness
+from tests.support.pusher_harness import CREDENTIALS, PusherHarness
 from tests.support.pusher_process import official_api, open_connection, push_service, subscribe
 from tests.support.shortest_harness import QuietHandler, http_server
 
@@ -77,6 +85,35 @@ def test_no_request_is_longer_than_the_api_accepts_with_the_longest_client_event
     batches = list(iter(events.take, []))
     assert sum(map(len, batches)) == 2 * BATCH_MAX
     assert max(len(as_json({"time_ms": 1 << 50, "events": batch}).encode()) for batch in batches) < WEBHOOK_BYTES_MAX
+
+
+@patch("servers.pusher_service.webhooks.RESPONSE_S", 0.01)
+@patch("servers.pusher_service.app.AGAIN_S", 0.0)
+async def test_no_error_ends_the_delivery_and_what_could_not_be_expected_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken = [httpx.ReadError("reset"), anyio.EndOfStream(), ssl.SSLError("bad record")]
+    faults = [ValueError("a mistake"), None, *broken]
+    accepted = asyncio.Event()
+
+    async def post(http: httpx.AsyncClient, url: str, **_: object) -> httpx.Response:
+        if faults:
+            if fault := faults.pop(0):
+                raise fault
+            await asyncio.Event().wait()  # a response that does not end
+        accepted.set()
+        return httpx.Response(200, request=httpx.Request("POST", url))
+
+    events = WebhookEvents(lambda: 0.0)
+    for _ in range(2 * BATCH_MAX + 1):  # three requests: the first two are lost with their events
+        events.note({"name": "cache_miss", "channel": "cache-a"})
+    url = "http://api.test/webhook?password=hidden"
+    lifespan = _lifespan([lambda: send_webhooks(events, url, CREDENTIALS, Counters())])
+    with patch.object(httpx.AsyncClient, "post", post), stamina.set_testing(True, attempts=4):
+        async with asyncio.timeout(DEADLINE_S), lifespan(Starlette()):
+            await accepted.wait()
+    assert "a mistake" in caplog.text and "100 events were not delivered" in caplog.text
+    assert "hidden" not in caplog.text
 
 
 @pytest.mark.process
