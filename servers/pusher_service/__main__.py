@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from servers.addresses import Origin
+from servers.addresses import Origin, without_passwords
 from servers.links import Link, issued_certificates
 from servers.pusher_service.app import create_app
 from servers.pusher_service.authorization import Credentials
@@ -58,8 +58,9 @@ def main(
     try:
         if webhook:
             Origin.parse("/".join(webhook.split("/")[:3]))  # its scheme, host and port
-    except ValueError as error:
-        raise typer.BadParameter(f"--webhook: {error}") from None
+    except ValueError:
+        expected = "expected a URL such as https://chat.example/webhook, without a login"
+        raise typer.BadParameter(f"--webhook: {expected}, got {without_passwords(webhook)[:80]!r}") from None
     limits = Limits(activity_timeout_s, pong_wait_s, messages_a_day=messages_a_day, connections_max=connections)
 
     app = create_app(credentials, limits, webhook)
