@@ -55,6 +55,11 @@ class HttpOutbox:
         self._arrived = asyncio.Event()
         self._receiver = object()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the client has got the line that closes its connection: between two polls, that line waits."""
+        return self.is_closed and not self._lines
+
     def put(self, frame: TextFrame) -> bool:
         """Add a frame; never waits. Returns False when the client lags too far and is being closed for it."""
         if self.is_closed:
@@ -139,12 +144,12 @@ class Fallbacks:
         )
 
     async def check_detached(self) -> None:
-        """Close the connections of clients that have had no open request for `detached_s`, until cancelled."""
+        """Until cancelled, end connections that are over, or had no open request for `detached_s`."""
         while True:
             await asyncio.sleep(CHECK_S)
             horizon_s = asyncio.get_running_loop().time() - self._limits.detached_s
             for name, (socket_id, outbox) in list(self._open.items()):
-                if not outbox.receivers and (outbox.is_closed or outbox.detached_at_s < horizon_s):
+                if not outbox.receivers and (outbox.is_over or outbox.detached_at_s < horizon_s):
                     del self._open[name]
                     self._outboxes.remove(socket_id)
                     self._connections.close(socket_id)

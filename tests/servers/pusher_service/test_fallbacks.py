@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from time import monotonic
 
 import httpx
 import pytest
 
+from servers.pusher_service import fallbacks
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Limits
 from tests.support.deadline import DEADLINE_S
@@ -20,10 +22,11 @@ TOO_LONG = "x" * 64  # added to a session's name
 PING = json.dumps([json.dumps({"event": "pusher:ping"})])
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
+@pytest.fixture(params=[LIMITS])
+async def http(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the push service in this process."""
-    app = create_app(CREDENTIALS, LIMITS)
+    monkeypatch.setattr(fallbacks, "CHECK_S", 0.0)
+    app = create_app(CREDENTIALS, request.param)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -45,9 +48,12 @@ async def until_forgotten(http: httpx.AsyncClient) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_client_that_lags_is_closed_and_can_open_its_session_again(http: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("http", [replace(LIMITS, detached_s=DEADLINE_S)], indirect=True)
+async def test_a_client_that_lags_gets_the_reason_and_can_open_its_session_again(http: httpx.AsyncClient) -> None:
     await poll(http)
     await http.post(f"{SESSION}/xhr_send", content=json.dumps(3 * json.loads(PING)))
+    for _ in range(10):  # the service looks for connections that are over
+        await asyncio.sleep(0)
     assert (await poll(http)).startswith("c[4200,")
     await until_forgotten(http)
     assert await poll(http) == "o\n"
