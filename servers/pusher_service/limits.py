@@ -79,8 +79,8 @@ class Quota:
         self.a_day = a_day
         self._counters = counters
         self._clock = clock
-        self._day = self._today()
-        self._before_today = 0
+        self._day = -1.0
+        self.begin_day()
 
     def __str__(self) -> str:
         return f"over the plan's {self.a_day} messages a day: the next day begins at midnight UTC"
@@ -88,15 +88,16 @@ class Quota:
     @property
     def used(self) -> int:
         """The messages of today, by UTC."""
-        today = self._today()
-        if today != self._day:
-            self._day = today
-            self._before_today = self._counters.billed_messages
+        self.begin_day()
         return self._counters.billed_messages - self._before_today
 
     @property
     def is_used_up(self) -> bool:
-        return self.used >= self.a_day > 0  # `used` first: it begins a new day, also without a limit
+        return self.used >= self.a_day > 0
 
-    def _today(self) -> int:
-        return int(self._clock() // DAY_S)
+    def begin_day(self) -> None:
+        """Count from zero if it is another day. What is counted before this call belongs to the old day."""
+        today = self._clock() // DAY_S
+        if today != self._day:
+            self._day = today
+            self._before_today = self._counters.billed_messages

@@ -95,6 +95,7 @@ class PusherConnections:
 
     def check_idle(self) -> None:
         """Ping clients that were silent for the activity timeout; close connections whose pong is late."""
+        self._quota.begin_day()  # here, since nothing else happens at midnight
         now_s = self._clock()
         silent: list[str] = []
         overdue: list[str] = []
