@@ -33,6 +33,7 @@ from servers.publisher import Publisher
 CHANNEL_PREFIX = "presence-room-"
 MEMBER = re.compile(r"([0-9a-f]+)\.(\d+)\.(.+)\.(\d+\.\d+)", re.ASCII)
 WEBHOOK_BYTES_MAX = 1024 * 1024
+QUERIED_AT_ONCE = 32  # far fewer lists than the 100 connections of the publisher's HTTP client: messages need not wait
 log = logging.getLogger(__name__)
 
 
@@ -89,14 +90,16 @@ class WebhookPresence:
         """Renew the leases of all members, at most once in a third of a lease. A failure is logged."""
         if time.monotonic() < self._due_s:
             return
+        self._due_s = time.monotonic() + self._chat.settings.renewed_lease_s / 3  # now: a renewal may begin a sweep
         try:
-            channels = await self._publisher.channels(CHANNEL_PREFIX)
-            lists = await asyncio.gather(*map(self._members, channels))
-            for channel, members in zip(channels, lists, strict=True):
-                # Without a socket, since each lease keeps the one that holds it.
-                await self._confirm(channel, {member._replace(socket="") for member in members})
-            self._due_s = time.monotonic() + self._chat.settings.renewed_lease_s / 3
+            waiting = await self._publisher.channels(CHANNEL_PREFIX)
+            while waiting:
+                channels, waiting = waiting[:QUERIED_AT_ONCE], waiting[QUERIED_AT_ONCE:]
+                for channel, members in zip(channels, await asyncio.gather(*map(self._members, channels)), strict=True):
+                    # Without a socket, since each lease keeps the one that holds it.
+                    await self._confirm(channel, {member._replace(socket="") for member in members})
         except Unavailable as failure:
+            self._due_s = 0.0
             log.warning("presence: %s", failure)
 
     async def _members(self, channel: str) -> set[Member]:

@@ -263,6 +263,29 @@ async def test_a_sweep_confirms_presence_by_the_push_services_lists(store: Store
     assert not any(member.online for member in await store.members("room", 9))
 
 
+async def test_the_push_services_lists_are_read_once_at_a_time_and_few_together(store: Store, clock: FakeClock) -> None:
+    chat = Chat(store, Tokens("secret", clock, 9e9), clock, Settings(presence=RenewedBy.WEBHOOK))
+    running, most = 0, 0
+
+    async def members(channel: str) -> list[str]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        if publisher.channels.await_count == 1:
+            await presence.confirm_all()  # which a renewal may cause
+        await asyncio.sleep(0)
+        running -= 1
+        return []
+
+    publisher = create_autospec(Publisher)
+    publisher.channels.return_value = [f"presence-room-{number}" for number in range(1000)]
+    publisher.members.side_effect = members
+    presence = WebhookPresence(chat, publisher, AsyncMock())
+    await presence.confirm_all()
+    assert (publisher.channels.await_count, publisher.members.await_count) == (1, 1000)
+    assert 1 < most <= 64
+
+
 LONG_S = 10 * DEADLINE_S
 
 
