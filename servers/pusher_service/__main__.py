@@ -73,7 +73,7 @@ def main(
     try:
         with issued_certificates(link):
             run(serve(app, host=host, port=port, http=HttpSettings(link=link), on_ready=ready, attached=attached))
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise typer.BadParameter(str(error)) from None
 
 

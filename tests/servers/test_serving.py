@@ -162,6 +162,8 @@ def test_the_push_service_and_the_serverless_host_name_what_is_wrong_too() -> No
     assert "PUSHER_KEY, PUSHER_SECRET" in refused([], push_service, PUSHER_APP_ID="7")
     assert "'http://h:x/'" in refused(["--webhook", "http://h:x/"], push_service, **SERVICE)
     assert "'http://h/'" in refused(["--webhook", "http://name:password@h/"], push_service, **SERVICE)
+    with patch.dict(sys.modules, trustme=None):
+        assert "setup links" in refused(["--link", "tls"], push_service, **SERVICE)
     output = refused(["short_polling", "--profile", "azure", "--instances", "1"], host)
     assert all(profile.name in output for profile in PROFILES)
     assert "--instances 1" in refused(["short_polling", "--store", "sqlite:///chat.db"], host)
