@@ -64,12 +64,12 @@ class HttpOutbox:
         """Add a frame; never waits. Returns False when the client lags too far and is being closed for it."""
         if self.is_closed:
             return True
-        line = frame_line(frame.payload.decode())
         limits = self._limits
-        if len(self._lines) >= limits.backlog_messages_max or self._bytes + len(line) > limits.backlog_bytes_max:
+        self._bytes += len(frame.payload)
+        if len(self._lines) >= limits.backlog_messages_max or self._bytes > limits.backlog_bytes_max:
             self.close(frames.RECONNECT, "too slow: reconnect and catch up")
             return False
-        self._add(line)
+        self._add(frame_line(frame.payload.decode()))
         return True
 
     def close(self, code: int, reason: str) -> None:
@@ -112,7 +112,6 @@ class HttpOutbox:
 
     def _add(self, line: str) -> None:
         self._lines.append(line)
-        self._bytes += len(line)
         self._arrived.set()
 
 

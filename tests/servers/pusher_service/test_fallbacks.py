@@ -9,6 +9,7 @@ from time import monotonic
 import httpx
 import pytest
 
+from servers.asgi_extensions import TextFrame
 from servers.pusher_service import fallbacks
 from servers.pusher_service.app import create_app
 from servers.pusher_service.limits import Limits
@@ -57,6 +58,11 @@ async def test_a_client_that_lags_gets_the_reason_and_can_open_its_session_again
     assert (await poll(http)).startswith("c[4200,")
     await until_forgotten(http)
     assert await poll(http) == "o\n"
+
+
+def test_what_waits_for_a_client_is_measured_in_bytes() -> None:
+    outbox = fallbacks.HttpOutbox(Limits(backlog_bytes_max=100))
+    assert [outbox.put(TextFrame("語".encode() * 25)) for _ in range(2)] == [True, False]
 
 
 async def test_a_client_that_does_not_come_back_in_time_is_forgotten(http: httpx.AsyncClient) -> None:
