@@ -12,7 +12,7 @@ import msgspec
 from servers.pusher_service import frames
 from servers.pusher_service.broker import Broker
 from servers.pusher_service.channels import CACHED, Kind, kind_of
-from servers.pusher_service.errors import ApiError, BadChannelName, Malformed
+from servers.pusher_service.errors import ApiError
 from servers.pusher_service.limits import Limits, Quota
 
 SOCKET_ID = re.compile(r"\d+\.\d+")
@@ -55,7 +55,7 @@ class Api:
     def publish(self, body: bytes) -> Json:
         """Send one event to up to 100 channels; return the attributes that `info` requests, per channel."""
         self._check_quota()
-        event = _decode(body, Event)
+        event = frames.decode(body, Event)
         names = self._checked_channels(event)
         for name in names:
             self._publish(event, name)
@@ -66,7 +66,7 @@ class Api:
     def publish_batch(self, body: bytes) -> Json:
         """Send up to 10 events in order, all or none; return a list of attributes if any event requests some."""
         self._check_quota()
-        events = _decode(body, Batch).batch
+        events = frames.decode(body, Batch).batch
         if len(events) > self._limits.batch_max:
             raise ApiError(400, f"expected at most {self._limits.batch_max} events in a batch, got {len(events)}")
         if any(event.channels is not None for event in events):
@@ -97,14 +97,14 @@ class Api:
         if CACHE in requested and not name.startswith(CACHED):
             raise ApiError(400, f"cache is for cache channels, and {name} is not one")
         self._broker.counters.api_queries += 1
-        return {"occupied": self._broker.counts(name).subscriptions > 0, **self._attributes(name, info)}
+        return {"occupied": bool(self._broker.channel(name).subscribers), **self._attributes(name, info)}
 
     def list_users(self, name: str) -> Json:
         """Return the ids of the users present."""
         if self._kind(name) is not Kind.PRESENCE:
             raise ApiError(400, f"users are known on presence channels only, and {name} is not one")
         self._broker.counters.api_queries += 1
-        return {"users": [{"id": user_id} for user_id in self._broker.users(name)]}
+        return {"users": [{"id": user_id} for user_id in self._broker.channel(name).members]}
 
     def terminate_connections(self, user_id: str) -> Json:
         """Close every connection that has signed in as that user."""
@@ -145,20 +145,17 @@ class Api:
         return channels
 
     def _kind(self, name: str) -> Kind:
-        try:
-            return kind_of(name, self._limits.channel_name_chars_max)
-        except BadChannelName as error:
-            raise ApiError(400, str(error)) from error
+        return kind_of(name, self._limits.channel_name_chars_max)
 
     def _attributes(self, name: str, info: str) -> Json:
         """Return the attributes of a channel that a call requests, as far as the channel has them."""
         requested = info.split(",")
-        counts = self._broker.counts(name)
+        channel = self._broker.channel(name)
         attributes: Json = {}
         if USER_COUNT in requested and self._kind(name) is Kind.PRESENCE:
-            attributes[USER_COUNT] = counts.users
+            attributes[USER_COUNT] = len(channel.members)
         if SUBSCRIPTION_COUNT in requested:
-            attributes[SUBSCRIPTION_COUNT] = counts.subscriptions
+            attributes[SUBSCRIPTION_COUNT] = len(channel.subscribers)
         cached = self._broker.cache.get(name)
         if CACHE in requested and cached:
             event, left_s = cached
@@ -172,10 +169,3 @@ def _requested(info: str, served: frozenset[str] = frozenset({USER_COUNT, SUBSCR
     if unknown := requested - served:
         raise ApiError(400, f"expected info of {' or '.join(sorted(served))}, got {sorted(unknown)[0][:40]!r}")
     return requested
-
-
-def _decode(body: bytes, expected: type[frames.T]) -> frames.T:
-    try:
-        return frames.decode(body, expected)
-    except Malformed as error:
-        raise ApiError(400, f"malformed body: {error}") from error

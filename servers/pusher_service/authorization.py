@@ -15,7 +15,7 @@ import msgspec
 
 from servers.pusher_service import frames
 from servers.pusher_service.channels import Kind, Member, Subscription, kind_of
-from servers.pusher_service.errors import RequestDenied
+from servers.pusher_service.errors import ApiError, RequestDenied
 from servers.pusher_service.limits import Limits
 
 AUTH_VERSION = "1.0"
@@ -29,10 +29,6 @@ class Credentials:
     app_id: str
     key: str
     secret: str = field(repr=False)
-
-
-class BadSignature(Exception):
-    """A call whose signature is missing or wrong; the message states what is wrong."""
 
 
 def hex_hmac(secret: str, text: str) -> str:
@@ -67,30 +63,30 @@ def string_to_sign(method: str, path: str, params: Sequence[tuple[str, str]]) ->
 def verify_call(
     credentials: Credentials, method: str, path: str, params: Sequence[tuple[str, str]], body: bytes, now_s: float
 ) -> None:
-    """Check an API call; `params` are decoded query parameters, `now_s` is Unix time. Raises BadSignature."""
+    """Check an API call; `params` are decoded query parameters, `now_s` is Unix time. Raises ApiError (401)."""
     values = {name.lower(): value for name, value in params}
     if len(values) != len(params):
-        raise BadSignature("every query parameter may be given once")
+        raise ApiError(401, "every query parameter may be given once")
     if values.get("auth_key") != credentials.key:
-        raise BadSignature(f"unknown auth_key {values.get('auth_key')!r}")
+        raise ApiError(401, f"unknown auth_key {values.get('auth_key')!r}")
     if values.get("auth_version") != AUTH_VERSION:
-        raise BadSignature(f"expected auth_version {AUTH_VERSION}, got {values.get('auth_version')!r}")
+        raise ApiError(401, f"expected auth_version {AUTH_VERSION}, got {values.get('auth_version')!r}")
     expected = hex_hmac(credentials.secret, string_to_sign(method, path, params))
     if not is_same(expected, values.get("auth_signature", "")):
         what_to_do = "check the secret, and that the parameters are the signed ones"
-        raise BadSignature(f"auth_signature does not match: {what_to_do}")
+        raise ApiError(401, f"auth_signature does not match: {what_to_do}")
     timestamp = values.get("auth_timestamp", "")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
-        raise BadSignature(f"expected auth_timestamp in whole seconds, got {timestamp[:40]!r}")
+        raise ApiError(401, f"expected auth_timestamp in whole seconds, got {timestamp[:40]!r}")
     if abs(now_s - int(timestamp)) > TIMESTAMP_WINDOW_S:
-        raise BadSignature(f"auth_timestamp is not within {TIMESTAMP_WINDOW_S} s of the server's time {now_s:.0f}")
+        raise ApiError(401, f"auth_timestamp is not within {TIMESTAMP_WINDOW_S} s of the server's time {now_s:.0f}")
     # The digest is signed, so the signature covers the body; libraries send it with an empty body too.
     claimed_md5 = values.get("body_md5")
     if claimed_md5 is None:
         if body:
-            raise BadSignature("a call with a body must sign its body_md5")
+            raise ApiError(401, "a call with a body must sign its body_md5")
     elif not is_same(hashlib.md5(body, usedforsecurity=False).hexdigest(), claimed_md5):
-        raise BadSignature("body_md5 does not match the body")
+        raise ApiError(401, "body_md5 does not match the body")
 
 
 class Authorization:

@@ -7,7 +7,6 @@ of members, and the others get a notice: once per user, however many windows tha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from servers.pusher_service import frames
 from servers.pusher_service.channels import CACHED, Channel, EventCache, Kind, Subscription
@@ -36,13 +35,6 @@ Deliver = Callable[[Send | Close], None]
 Note = Callable[[dict[str, str]], None]  # takes an event of a webhook: its `name`, its `channel` and further fields
 
 
-class Counts(NamedTuple):
-    """How many subscriptions a channel has, and how many users a presence channel has."""
-
-    subscriptions: int
-    users: int
-
-
 class Broker:
     """The channels of one application. subscriptions: how many all its connections hold together.
 
@@ -63,7 +55,7 @@ class Broker:
         name = subscription.channel
         member = subscription.member
         limits = self._limits
-        channel = self._channels.get(name, Channel())
+        channel = self.channel(name)
         if member and member.user_id not in channel.members and len(channel.members) >= limits.members_max:
             raise RequestDenied(f"channel {name} has {limits.members_max} members and takes no more")
         if self.subscriptions >= limits.subscriptions_max:
@@ -99,19 +91,13 @@ class Broker:
         """Deliver an event's frame to the channel's subscribers, except one socket."""
         self.counters.deliveries += self._fan_out(channel, text, excluded)
 
-    def counts(self, name: str) -> Counts:
-        """Return a channel's counts, which are 0 if nobody is subscribed."""
-        channel = self._channels.get(name, Channel())
-        return Counts(len(channel.subscribers), len(channel.members))
+    def channel(self, name: str) -> Channel:
+        """Return a channel, which is empty if nobody is subscribed."""
+        return self._channels.get(name) or Channel()
 
     def occupied(self, prefix: str) -> list[str]:
         """Return the names of the occupied channels that start with `prefix`, without the channels of single users."""
         return [name for name in self._channels if name.startswith(prefix) and not name.startswith(Kind.USER.value)]
-
-    def users(self, name: str) -> list[str]:
-        """Return the ids of the users present."""
-        channel = self._channels.get(name)
-        return list(channel.members) if channel else []
 
     def _note_channel(self, what: str, name: str) -> None:
         if not name.startswith(Kind.USER.value):
@@ -126,16 +112,16 @@ class Broker:
             self.deliver(Send((socket_id,), event.text))
         else:
             self.note({"name": "cache_miss", "channel": name})
-            self.deliver(Send((socket_id,), frames.cache_miss(name)))
+            self.deliver(Send((socket_id,), frames.event("pusher:cache_miss", name, "{}")))
 
     def _notify(self, channel: str, text: str, excluded: str | None = None) -> None:
         self.counters.presence_deliveries += self._fan_out(channel, text, excluded)
 
     def _fan_out(self, name: str, text: str, excluded: str | None) -> int:
         """Deliver a frame to the channel's subscribers; return their number."""
-        channel = self._channels.get(name)
-        receivers = tuple(channel.subscribers) if channel else ()
-        if channel and excluded in channel.subscribers:
+        subscribers = self.channel(name).subscribers
+        receivers = tuple(subscribers)
+        if excluded in subscribers:
             receivers = tuple(socket_id for socket_id in receivers if socket_id != excluded)
         if receivers:
             self.deliver(Send(receivers, text))

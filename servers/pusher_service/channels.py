@@ -15,7 +15,7 @@ from enum import Enum
 
 import msgspec
 
-from servers.pusher_service.errors import BadChannelName
+from servers.pusher_service.errors import RequestDenied
 
 NAME = re.compile(r"[A-Za-z0-9_\-=@,.;]+")
 ENCRYPTED = "private-encrypted-"
@@ -35,11 +35,11 @@ class Kind(Enum):
 
 
 def kind_of(name: str, chars_max: int) -> Kind:
-    """Return the kind that the name's prefix requests; raises BadChannelName."""
+    """Return the kind that the name's prefix requests; raises RequestDenied."""
     if len(name) <= chars_max and name.startswith(Kind.USER.value) and name != Kind.USER.value:
         return Kind.USER
     if len(name) > chars_max or NAME.fullmatch(name) is None:
-        raise BadChannelName(f"channel {name[:40]!r}: expected 1 to {chars_max} of A-Z a-z 0-9 _ - = @ , . ;")
+        raise RequestDenied(f"channel {name[:40]!r}: expected 1 to {chars_max} of A-Z a-z 0-9 _ - = @ , . ;")
     return next((kind for kind in (Kind.PRIVATE, Kind.PRESENCE) if name.startswith(kind.value)), Kind.PUBLIC)
 
 

@@ -12,25 +12,17 @@ class ConnectionRejected(Exception):
         self.code = code
 
 
-class RequestDenied(Exception):
-    """A request on an accepted connection whose response is `pusher:error`; the connection stays."""
-
-    def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Malformed(RequestDenied):
-    """A text that is not the expected JSON; the message states what was expected."""
-
-
-class BadChannelName(RequestDenied):
-    """A channel name that the service does not serve; the message states why."""
-
-
 class ApiError(Exception):
     """A call of the HTTP API that is refused, with its HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class RequestDenied(ApiError):
+    """A request whose response is `pusher:error` on a connection, which stays, or the status 400 of a call."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(400, message)
+        self.code = code

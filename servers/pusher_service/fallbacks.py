@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from servers.asgi_extensions import TextFrame
 from servers.pusher_service import frames
 from servers.pusher_service.bodies import bounded_body
-from servers.pusher_service.errors import ApiError, ConnectionRejected, Malformed
+from servers.pusher_service.errors import ApiError, ConnectionRejected
 from servers.pusher_service.limits import Limits
 from servers.pusher_service.protocol import PusherConnections
 from servers.pusher_service.sockets import Outboxes
@@ -194,11 +194,7 @@ class Fallbacks:
         if _name(request) not in self._open:
             raise ApiError(404, "there is no such session: open it first")
         socket_id, outbox = self._open[_name(request)]
-        try:
-            texts = frames.decode(body, list[str])
-        except Malformed as error:
-            raise ApiError(400, f"expected a JSON array of frames: {error}") from error
-        for text in texts:
+        for text in frames.decode(body, list[str]):
             if not outbox.is_closed:
                 self._connections.handle_frame(socket_id, text)
         return Response(status_code=204)

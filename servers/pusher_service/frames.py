@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from servers.pusher_service.errors import Malformed
+from servers.pusher_service.errors import RequestDenied
 
 SUBSCRIBE = "pusher:subscribe"
 UNSUBSCRIBE = "pusher:unsubscribe"
@@ -74,15 +74,15 @@ class ChannelData(msgspec.Struct, frozen=True):
 
 
 def decode(text: str | bytes | msgspec.Raw, expected: type[T]) -> T:
-    """Read JSON as a value of that class; raises Malformed."""
+    """Read JSON as a value of that class; raises RequestDenied."""
     try:
         return msgspec.json.decode(text, type=expected)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Malformed(str(error)) from error
+        raise RequestDenied(f"malformed JSON: {error}") from error
 
 
 def text_of(data: msgspec.Raw) -> str:
-    """Return a frame's data as text: the content of a JSON string, or other JSON as it is; raises Malformed."""
+    """Return a frame's data as text: the content of a JSON string, or other JSON as it is; raises RequestDenied."""
     if bytes(data).startswith(b'"'):
         return decode(data, str)
     return bytes(data).decode()
@@ -105,11 +105,6 @@ def subscription_succeeded(channel: str, members: Mapping[str, msgspec.Raw] | No
     """Return the confirmation of a subscription; on a presence channel with its members, the newcomer included."""
     data = {} if members is None else {"presence": {"ids": list(members), "hash": members, "count": len(members)}}
     return event("pusher_internal:subscription_succeeded", channel, as_json(data))
-
-
-def cache_miss(channel: str) -> str:
-    """Return the notice that a cache channel holds no event."""
-    return event("pusher:cache_miss", channel, "{}")
 
 
 def member_added(channel: str, user_id: str, info: msgspec.Raw) -> str:

@@ -10,14 +10,7 @@ from pusher.pusher_client import PusherClient
 
 from servers.core.wire import Event, Kind, Page, decode
 from servers.pusher_adapter import page_data
-from servers.pusher_service.authorization import (
-    BadSignature,
-    Credentials,
-    channel_auth,
-    hex_hmac,
-    string_to_sign,
-    verify_call,
-)
+from servers.pusher_service.authorization import Credentials, channel_auth, hex_hmac, string_to_sign, verify_call
 from servers.pusher_service.errors import ApiError
 from tests.support.pusher_harness import Json, PusherHarness
 
@@ -26,8 +19,8 @@ EVENT: Json = {"name": "news", "data": "1", "channel": "a"}
 BOTH_COUNTS = {"info": "user_count,subscription_count"}
 
 
-def refused(status: int) -> pytest.RaisesExc[ApiError]:
-    return pytest.raises(ApiError, check=lambda error: error.status == status)
+def refused(status: int, match: str | None = None) -> pytest.RaisesExc[ApiError]:
+    return pytest.raises(ApiError, match=match, check=lambda error: error.status == status)
 
 
 def publish_batch(harness: PusherHarness, *events: Json) -> Json:
@@ -155,7 +148,7 @@ def test_a_channel_is_signed_as_documented(channel: str, channel_data: str | Non
 def test_the_documented_call_verifies_up_to_600_s_late_or_early(sign: int) -> None:
     verify(PARAMS)
     verify(PARAMS, now_s=SIGNED_AT_S + sign * 600)
-    with pytest.raises(BadSignature, match="auth_timestamp"):
+    with refused(401, "auth_timestamp"):
         verify(PARAMS, now_s=SIGNED_AT_S + sign * 601)
 
 
@@ -174,7 +167,7 @@ def test_the_documented_call_verifies_up_to_600_s_late_or_early(sign: int) -> No
 )
 def test_a_changed_or_missing_parameter_is_refused(name: str, value: str | None) -> None:
     changed = PARAMS | {name: value}
-    with pytest.raises(BadSignature):
+    with refused(401):
         verify({name: value for name, value in changed.items() if value is not None})
 
 
@@ -197,7 +190,7 @@ def test_a_get_verifies_with_and_without_the_digest_of_its_empty_body(extra: dic
 def test_a_call_that_differs_from_what_was_signed_is_refused(
     params: dict[str, str], body: bytes, path: str, complaint: str
 ) -> None:
-    with pytest.raises(BadSignature, match=complaint):
+    with refused(401, complaint):
         verify(params, body=body, path=path)
 
 
