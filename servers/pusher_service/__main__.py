@@ -72,7 +72,8 @@ def main(
 
     try:
         with issued_certificates(link):
-            run(serve(app, host=host, port=port, http=HttpSettings(link=link), on_ready=ready, attached=attached))
+            http = HttpSettings(link=link)
+            run(serve(app, host=host, port=port, http=http, on_ready=ready, on_stop=app.state.stop, attached=attached))
     except (OSError, RuntimeError) as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -45,7 +45,8 @@ log = logging.getLogger(__name__)
 def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> Starlette:
     """Build the service for one application; `app.state.wire` is where the server counts bytes.
 
-    webhook: the URL to which changes of the channels are reported; empty for none.
+    `app.state.stop` ends the requests that wait for events. webhook: the URL to which changes of the channels are
+    reported; empty for none.
     """
     counters = Counters()
     wire = WireBytes()
@@ -90,6 +91,7 @@ def create_app(credentials: Credentials, limits: Limits, webhook: str = "") -> S
         lifespan=_lifespan(background),
     )
     app.state.wire = wire
+    app.state.stop = fallbacks.stop
     return app
 
 

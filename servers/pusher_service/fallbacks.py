@@ -27,6 +27,7 @@ from servers.pusher_service.protocol import PusherConnections
 from servers.pusher_service.sockets import Outboxes
 
 HEARTBEAT_S = 25.0
+SERVICE_RESTART = 1012  # of RFC 6455's registry of close codes
 
 
 def closing_line(code: int, reason: str) -> str:
@@ -141,6 +142,11 @@ class Fallbacks:
             ],
             middleware=[cors],
         )
+
+    def stop(self) -> None:
+        """Close all connections, as uvicorn closes sockets: the service stops, and would wait for their requests."""
+        for _, outbox in self._open.values():
+            outbox.close(SERVICE_RESTART, "the service stops")
 
     async def check_detached(self) -> None:
         """Until cancelled, end connections that are over, or had no open request for `detached_s`."""

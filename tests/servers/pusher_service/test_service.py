@@ -153,6 +153,15 @@ def test_a_body_over_the_limit_is_refused_with_413_before_its_signature_is_check
     )
 
 
+def test_a_client_of_a_fallback_learns_that_the_service_stops() -> None:
+    stream = f"/pusher/app/{CREDENTIALS.key}/7/abcdefgh/xhr_streaming?protocol=7"
+    with push_service() as service, httpx.stream("POST", service.address + stream, trust_env=False) as response:
+        lines = response.iter_lines()
+        assert next(lines) == "o"
+        service.process.terminate()
+        assert list(lines)[-1].startswith("c[1012,")
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
