@@ -28,6 +28,7 @@ from servers.links import FOLDER_VARIABLE, client_tls_context
 TIMEOUT_S = 5.0
 CONNECT_S = 1.0
 RECENT_S = 30.0  # how long a failure is reported, unless a later publish succeeds: the next message may come much later
+CHARS_MAX = 200  # of a response that is an error
 DATA_BYTES_MAX = 10_240  # the service responds to longer data with 413
 STRING_BYTES_MAX = 30_720
 """Above it, the official library refuses data by `sys.getsizeof`: one emoji makes each character take four bytes."""
@@ -100,7 +101,8 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
-        raise PublishFailed(f"push service: {type(error).__name__}: {error}") from error
+        reason = str(error)[:CHARS_MAX]  # it may be a whole page, of a proxy
+        raise PublishFailed(f"push service: {type(error).__name__}: {reason}") from error
 
 
 class HttpxBackend:
