@@ -35,7 +35,7 @@ class DeliveryRecorder:
         """Whether every user has all known events of their room, and is back if the connection broke in the window."""
         if self.samples.disconnected_in_window():
             return False
-        return all(inbox.cursor.seq >= self.heads[self._open[user].room] for user, inbox in self._inboxes.items())
+        return all(self._inboxes[user].cursor.seq >= self.heads[row.room] for user, row in self._open.items())
 
     def joined(self, room: int, user: int, user_id: str, inbox: Inbox, number: int) -> None:
         """Note that a user's session begins at their inbox's cursor."""

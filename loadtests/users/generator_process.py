@@ -132,14 +132,15 @@ class GeneratorProcess:
         self._send("heads", list(self.recorder.heads.items()))
 
     def catch_up(self, heads: list[tuple[int, int]]) -> None:
-        """Report once everybody here has everything up to these heads."""
+        """Report once everybody here has everything up to these heads, unless the test ends before that."""
         self.recorder.raise_heads(heads)
-        gevent.spawn(self._await_caught_up)
+        self._background.append(gevent.spawn(self._await_caught_up))
 
     def finish(self, _: object = None) -> None:
         """End the test: nothing is recorded from now on."""
         self._close()
         gevent.joinall(self._background, timeout=self._slack_s + CHECK_S)
+        gevent.killall(self._background, block=False)
         self._is_over = True
         self._report_finished()
         self._report_if_complete()

@@ -1,17 +1,20 @@
-"""A load user of the Pusher adapter reads what is pushed while its heartbeat waits for a response.
+"""Load users: what they do while a response is outstanding, and what their process reports when a test ends.
 
-Locust patches the sockets of the process that imports it, so the user runs in a process of its own.
+Locust patches the sockets of the process that imports it, so each runs in a process of its own.
 """
 
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from tests.support.deadline import DEADLINE_S
 
-SCRIPT = """
+pytestmark = pytest.mark.process
+
+HEARTBEATS = """
 import json
 from types import SimpleNamespace
 from gevent.event import AsyncResult
@@ -52,12 +55,41 @@ for outcome in (Cursor("e", 2), ConnectionLost("no response")):
 """
 
 
-@pytest.mark.process
+UNFINISHED = """
+import json
+from unittest.mock import Mock
+import gevent
+from locust.runners import LocalRunner
+from clients.inbox import Inbox
+from loadtests.plan.workload import Workload
+from loadtests.users.generator_process import CHECK_S, GeneratorProcess
+from servers.core.wire import Cursor
+
+runner = Mock(spec=LocalRunner)
+process = GeneratorProcess(Mock(runner=runner), Workload(), 0.0, 1, 0, reports_samples=False)
+process.recorder.joined(0, 0, "ann", Inbox(Cursor("e", 1)), 0)
+process.catch_up([(0, 2)])
+process.finish()
+process.recorder.left(0)
+gevent.sleep(2 * CHECK_S)
+print(json.dumps([message.args[0] for message in runner.send_message.call_args_list]))
+"""
+
+
+def printed(script: str) -> list[Any]:
+    """Return the lines that a script prints, which are JSON; it prints no error."""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def test_no_page_waits_for_the_response_to_a_heartbeat() -> None:
     """One that says that the user lags behind, and one that never comes."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, timeout=DEADLINE_S
-    )
-    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+    assert printed(HEARTBEATS) == [
         ["page, response outstanding", then] for then in ("missing events", "lost: no response")
     ]
+
+
+def test_a_process_that_never_caught_up_says_so_neither_to_its_own_test_nor_to_the_next() -> None:
+    assert printed(UNFINISHED) == [["finished"]]
