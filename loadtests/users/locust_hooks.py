@@ -97,10 +97,10 @@ class LocustHooks:
         if self._coordinator:
             self._coordinator.stop_early()
             if environment.web_ui:
-                gevent.spawn(self._print_when_complete)
+                gevent.spawn(self._print_when_complete, environment)
 
     def set_exit_status(self, environment: Environment, **_: Any) -> None:
-        """Set exit status 1 if something went wrong or was lost, unless a parent judges the samples."""
+        """Set exit status 1 if something went wrong or was lost in a test, unless a parent judges the samples."""
         coordinator = self._unprinted
         if coordinator and (coordinator.troubles or not coordinator.summary().adds_up):
             environment.process_exit_code = 1
@@ -141,10 +141,11 @@ class LocustHooks:
         self._process.meter.install()
         self._on_start(self._process)
 
-    def _print_when_complete(self) -> None:
+    def _print_when_complete(self, environment: Environment) -> None:
         with gevent.Timeout(FINISH_S, False):
             while self._unprinted and not self._unprinted.has_all_parts:
                 gevent.sleep(CHECK_S)
+        self.set_exit_status(environment)
         self.print_summary()
 
     def _to_coordinator(self, message: str, *, msg: Any, **_: Any) -> None:

@@ -212,7 +212,7 @@ class Page(httpx.Client):
 
     def __init__(self, port: int, locust: subprocess.Popen[bytes], output: Path) -> None:
         super().__init__(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S, trust_env=False)
-        self._locust = locust
+        self.locust = locust
         self._output = output
 
     def start(self, **fields: object) -> dict[str, Any]:
@@ -229,13 +229,16 @@ class Page(httpx.Client):
     def await_deliveries(self, measured_s: float) -> None:
         """Wait until all deliveries of a test of that duration are printed."""
         messages = len(scheduled(replace(LOAD, measured_s=measured_s)))
-        row = rf"^message +{messages} +{messages * LOAD.room_size} +{messages * LOAD.room_size} +0 "
-        self._await(lambda: re.search(row, self._output.read_text(), re.MULTILINE) is not None)
+        self.await_output(rf"message +{messages} +{messages * LOAD.room_size} +{messages * LOAD.room_size} +0 ")
+
+    def await_output(self, line: str) -> None:
+        """Wait until Locust has printed a line that begins with that pattern."""
+        self._await(lambda: re.search(f"^{line}", self._output.read_text(), re.MULTILINE) is not None)
 
     def _await(self, holds: Callable[[], bool]) -> None:
         deadline_s = monotonic() + DEADLINE_S
         while monotonic() < deadline_s:
-            assert self._locust.poll() is None, "Locust has ended"
+            assert self.locust.poll() is None, "Locust has ended"
             with suppress(httpx.TransportError):
                 if holds():
                     return
@@ -287,3 +290,12 @@ def test_the_web_interface_names_a_missing_host_and_an_invalid_field(tmp_path: P
         assert "The host (--host) is missing" in shown.start()["message"]
         refused = shown.start(host="http://127.0.0.1:1", users_per_room="x")
         assert "Users per room: expected a whole number" in refused["message"]
+
+
+@pytest.mark.process
+def test_a_load_of_the_web_interface_that_failed_sets_the_exit_status(tmp_path: Path) -> None:
+    with page(tmp_path / "out", "--exit-code-on-error", "0") as shown:
+        shown.await_state("ready")
+        assert shown.start(host="http://127.0.0.1:1")["success"]
+        shown.await_output("Deliveries: none")
+    assert shown.locust.returncode == 1
