@@ -174,18 +174,16 @@ def stolen_s() -> float:
     return stolen / (psutil.cpu_count() or 1)
 
 
-NO_TRAFFIC = {"received": 0, "sent": 0}
-NO_SERVICE: dict[str, Any] = {"wire": {"http": NO_TRAFFIC, "websocket": NO_TRAFFIC, "connections_open": 1}}
-
-
-def server_counters(server: Server, is_rented: bool = False) -> Reading:
+def server_counters(server: Server, absent: float = 0) -> Reading:
     """Return the counters of an API and of its push service; waits, and raises Overloaded if none come in time.
 
-    is_rented: whether the push service is not ours.
+    absent: the value of each counter of a push service that is not ours: 0 if there is none, nan if it is rented.
     """
+    traffic = {"received": absent, "sent": absent}
+    no_service: dict[str, Any] = {"wire": {"http": traffic, "websocket": traffic, "connections_open": 1 + absent}}
     try:
         api = read_stats(server.address, authority=server.authority)
-        service = read_stats(server.push_service, authority=server.authority) if server.push_service else NO_SERVICE
+        service = read_stats(server.push_service, authority=server.authority) if server.push_service else no_service
     except TimeoutError:
         raise Overloaded(f"the server did not send its counters within {RESPONSE_S:g} s") from None
     to_clients = (api["wire"]["http"], api["wire"]["websocket"], service["wire"]["websocket"])
@@ -195,6 +193,6 @@ def server_counters(server: Server, is_rented: bool = False) -> Reading:
         "empty_answers": api["empty_answers"],
         "server_up_bytes": sum(wire["received"] for wire in to_clients),
         "server_down_bytes": sum(wire["sent"] for wire in to_clients),
-        "publish_bytes": nan if is_rented else sum(service["wire"]["http"].values()),
+        "publish_bytes": sum(service["wire"]["http"].values()),
         "connections": api["wire"]["connections_open"] + service["wire"]["connections_open"] - 2,
     }

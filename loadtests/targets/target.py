@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ class OurServers:
         takes_webhooks = server.settings.get("presence") == "webhook"  # the API counts them as bytes from clients
         by_tls = server.authority or PROXY in server.pids  # servers count decrypted bytes
         counts_all = not (is_rented or takes_webhooks or by_tls)
-        return Probe(server, generator_pid, partial(server_counters, is_rented=is_rented), counts_all)
+        counters = partial(server_counters, absent=nan if is_rented else 0)
+        return Probe(server, generator_pid, counters, counts_all)
 
 
 @dataclass(frozen=True, slots=True)

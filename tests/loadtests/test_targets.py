@@ -10,7 +10,7 @@ import pytest
 
 from loadtests.experiments.deployments.command import trials
 from loadtests.harness import server_probe
-from loadtests.harness.server_probe import NO_TRAFFIC, Probe, Server
+from loadtests.harness.server_probe import Probe, Server
 from loadtests.plan.workload import Workload
 from loadtests.reports import report
 from loadtests.reports.trials import WRONG
@@ -19,7 +19,7 @@ from loadtests.targets.target import OurServers
 from results import schema
 from results.schema import DEPLOYMENTS_FILE
 from servers.deploy.deployments import DEPLOYMENTS, Deployment
-from servers.transports import TRANSPORTS
+from servers.transports import TRANSPORTS, Transport
 from tests.support.loadtest_run import ANYWHERE, ROOT, compared, run_loadtests
 
 SMOKE = "pusher-and-serverless"  # of the three, it has the most processes
@@ -82,20 +82,22 @@ def assert_sound(rows: list[dict[str, Any]]) -> None:
         assert (row["push_service_cpu_s"] > 0) == (row["transport"] == "pusher_adapter")
 
 
-def test_what_crosses_the_way_to_a_rented_push_service_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = {"http": NO_TRAFFIC, "websocket": NO_TRAFFIC, "connections_open": 1}
-    counted = {"requests": {}, "command_frames": 0, "empty_answers": 0, "wire": wire}
-    monkeypatch.setattr(server_probe, "read_stats", lambda *_, authority: counted)
-    server = Server("http://api", "", {"api": os.getpid()}, {})
-    published = {row: OurServers().probe(row, server, os.getpid()).read()["publish_bytes"] for row in TRANSPORTS}
-    assert {row: math.isnan(count) for row, count in published.items()} == {
-        row: row.needs_push_service for row in TRANSPORTS
-    }
-
-
 def test_a_figure_that_a_server_does_not_count_is_nan_and_shown_as_a_dash() -> None:
     silent = Probe(Server("http://127.0.0.1:1", "", {}, {"store": "redis"}), os.getpid())
     spent = silent.difference(silent.read(), silent.read())
     assert all(math.isnan(spent[name]) for name in ("requests_receive", "server_up_bytes", "store_cpu_s"))
     assert spent["generator_cpu_s"] >= 0
     assert report._formatted(math.nan, ",.0f") == "-"
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS, ids=lambda row: row.slug)
+def test_what_a_rented_push_service_exchanges_is_unknown_and_not_zero(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http, websocket = {"received": 1, "sent": 2}, {"received": 0, "sent": 0}
+    wire = {"http": http, "websocket": websocket, "connections_open": 2}
+    counted = {"requests": {}, "command_frames": 0, "empty_answers": 0, "wire": wire}
+    monkeypatch.setattr(server_probe, "read_stats", lambda *_, **__: counted)
+    read = OurServers().probe(transport, Server("http://api", "", {}, {}), os.getpid()).read()
+    shared = [read[name] for name in ("publish_bytes", "server_up_bytes", "server_down_bytes", "connections")]
+    assert shared == pytest.approx([math.nan] * 4 if transport.needs_push_service else [0, 1, 2, 1], nan_ok=True)
