@@ -33,18 +33,25 @@ FIRST_SEND = ScheduledAction(0.0, Kind.MESSAGE)
 
 
 def schedule(workload: Workload, user: int) -> list[ScheduledAction]:
-    """Return a user's actions in order. A user who is away does nothing, and everybody is back before the end."""
+    """Return a user's actions in order. A user who is away does nothing, and nobody leaves while they type.
+
+    Users leave and type in the window only, once every poller has polled; and they are back and have stopped before its
+    end. So what begins and what ends are equally frequent in it, and a user has received before they leave.
+    """
     seed, length_s = workload.seed, workload.load_s
+    window_s = workload.warm_up_s, length_s
     messages = bunched(poisson_s("messages", seed, user, workload.rate_per_s, length_s), workload.bunch_s)
     actions = [ScheduledAction(moment_s, Kind.MESSAGE) for moment_s in messages]
     receipts = poisson_s("receipts", seed, user, workload.receipts_per_s, length_s)
     actions += [ScheduledAction(moment_s, Kind.RECEIPT) for moment_s in receipts]
-    for began_s, ended_s in intervals_s("typing", seed, user, workload.typing_per_s, length_s, TYPING_S):
-        actions += [ScheduledAction(began_s, Kind.TYPING, "started"), ScheduledAction(ended_s, Kind.TYPING, "stopped")]
-    absences = list(intervals_s("comings", seed, user, workload.comings_per_s, length_s, ABSENT_S))
+    absences = list(intervals_s("comings", seed, user, workload.comings_per_s, window_s, ABSENT_S))
     actions = [action for action in actions if not any(left <= action.moment_s < back for left, back in absences)]
     for left_s, back_s in absences:
         actions += [ScheduledAction(left_s, Kind.PRESENCE, "offline"), ScheduledAction(back_s, Kind.PRESENCE, "online")]
+    for began_s, ended_s in intervals_s("typing", seed, user, workload.typing_per_s, window_s, TYPING_S):
+        if not any(left_s <= ended_s and began_s < back_s for left_s, back_s in absences):
+            notices = (began_s, "started"), (ended_s, "stopped")
+            actions += [ScheduledAction(moment_s, Kind.TYPING, body) for moment_s, body in notices]
     return sorted(action._replace(moment_s=round(action.moment_s, 6)) for action in actions)
 
 
@@ -63,15 +70,15 @@ def poisson_s(stream: str, seed: int, user: int, rate_per_s: float, length_s: fl
 
 
 def intervals_s(
-    stream: str, seed: int, user: int, rate_per_s: float, length_s: float, lasting_s: tuple[float, float]
+    stream: str, seed: int, user: int, rate_per_s: float, window_s: tuple[float, float], lasting_s: tuple[float, float]
 ) -> Iterator[tuple[float, float]]:
-    """Yield intervals that begin at random moments, last uniformly long, never overlap, and end within the length."""
+    """Yield intervals within a window that begin at random moments, last uniformly long, and never overlap."""
     random = Random(f"{stream} last {seed} {user}")
-    free_from_s = 0.0
-    for began_s in poisson_s(stream, seed, user, rate_per_s, length_s):
+    free_from_s, end_s = window_s
+    for began_s in poisson_s(stream, seed, user, rate_per_s, end_s):
         if began_s > free_from_s:
             ended_s = began_s + random.uniform(*lasting_s)
-            if ended_s < length_s:
+            if ended_s < end_s:
                 free_from_s = ended_s
                 yield began_s, ended_s
 

@@ -37,26 +37,33 @@ def test_bunched_messages_are_moved_together_and_none_is_added_or_dropped() -> N
     assert list(bunched([0.3, 4.9], 0.0)) == [0.3, 4.9]
 
 
-def test_intervals_never_overlap_and_end_in_time() -> None:
-    intervals = list(intervals_s("typing", 1, 0, 1.0, 300.0, (1.0, 3.0)))
+def test_intervals_never_overlap_and_lie_within_the_window() -> None:
+    intervals = list(intervals_s("typing", 1, 0, 1.0, (2.0, 300.0), (1.0, 3.0)))
     assert len(intervals) > 50
     assert all(1.0 <= ended - began <= 3.0 for began, ended in intervals)
     assert all(ended < began for (_, ended), (began, _) in pairwise(intervals))
+    assert intervals[0][0] > 2.0
     assert intervals[-1][1] < 300.0
 
 
-def test_an_absent_user_does_nothing_and_returns_before_the_end() -> None:
-    actions = schedule(BUSY, 0)
+@pytest.mark.parametrize("user", range(10))
+def test_users_leave_and_type_in_the_window_only_and_end_both_and_the_absent_do_nothing(user: int) -> None:
+    actions = schedule(BUSY, user)
     assert {action.kind for action in actions} == set(Kind)
     assert actions == sorted(actions)
-    is_present = True
+    is_present, is_typing = True, False
     for action in actions:
+        if action.kind in (Kind.PRESENCE, Kind.TYPING):
+            assert BUSY.warm_up_s < action.moment_s < BUSY.load_s
         if action.kind is Kind.PRESENCE:
-            assert is_present == (action.body == "offline")
+            assert (is_present, is_typing) == (action.body == "offline", False)
             is_present = not is_present
         else:
             assert is_present
-    assert is_present
+        if action.kind is Kind.TYPING:
+            assert is_typing == (action.body == "stopped")
+            is_typing = not is_typing
+    assert (is_present, is_typing) == (True, False)
 
 
 def test_adding_a_kind_leaves_the_moments_of_the_others_unchanged() -> None:
