@@ -19,7 +19,7 @@ from locust import User, task
 
 from clients.backoff import Backoff
 from clients.inbox import Inbox
-from loadtests.accounts.rows import KINDS, OPENING, Begun, Reconnection, Request, Sent
+from loadtests.accounts.rows import KINDS, OPENING, Reconnection, Request, Sent
 from loadtests.plan.schedule import FIRST_SEND, ScheduledAction, phase, schedule
 from loadtests.plan.texts import text_of
 from loadtests.users.generator_process import GeneratorProcess, sleep_until
@@ -132,7 +132,7 @@ class ChatUser(User):
         """Add a request to Locust's own statistics."""
         if kind != WEBSOCKET:
             begun_s = perf_counter() - took_s
-            self.process.samples.add(Begun(begun_s))
+            self.process.samples.begun_s.append(begun_s)
             self._record_request(f"{kind} {name}", begun_s, lost is None)
         if lost:
             lost.is_counted = True

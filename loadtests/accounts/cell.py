@@ -82,7 +82,7 @@ def make_cell(
     settings = settings or {}
     counts = tally(planned.key, samples)
     slips_s = [row.sent_s - row.intended_s for row in counts.actions]
-    health = Health(percentile(samples.lateness_s(), 99), percentile(slips_s, 99))
+    health = Health(percentile(samples.lateness_s, 99), percentile(slips_s, 99))
     offered = digest(acknowledged(workload, samples))
     complaints = _complaints(planned, samples, counts)
     if offered != scheduled:
@@ -174,7 +174,7 @@ def acknowledged(workload: Workload, samples: Samples) -> list[Action]:
     begin_s = samples.window.start_s - workload.warm_up_s
     return [
         (row.sender, round(1e6 * (row.intended_s - begin_s)), KINDS[row.kind].value)
-        for row in samples.actions()
+        for row in samples.sent
         if samples.window.contains(row.intended_s)
     ]
 

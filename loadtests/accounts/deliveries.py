@@ -63,10 +63,10 @@ def resolved(samples: Samples) -> list[Sent]:
     A user who joins, or who leaves by closing the connection, does not learn the seq. It is then the seq of the user's
     next presence event, which others received.
     """
-    actions = list(samples.actions())
+    actions = samples.sent
     acknowledged = {(row.room, row.seq) for row in actions}
     presence: defaultdict[Place, list[int]] = defaultdict(list)
-    for event in sorted(samples.log(), key=lambda event: event.seq):
+    for event in sorted(samples.logged, key=lambda event: event.seq):
         if KINDS[event.kind] is Kind.PRESENCE and (event.room, event.seq) not in acknowledged:
             presence[event.room, event.sender].append(event.seq)
     found = []
@@ -99,9 +99,9 @@ def _resolved_join(row: Sent, seqs: Sequence[int], left_after: int) -> Sent:
 
 def deliveries(key: Key, samples: Samples, actions: Sequence[Sent]) -> Iterator[Delivery]:
     """Yield a row for every delivery of an event that one of these actions caused."""
-    until_ms = true_until_ms(samples.log())
+    until_ms = true_until_ms(samples.logged)
     caused = {(row.room, row.seq): row for row in actions}
-    for row in samples.deliveries():
+    for row in samples.received:
         action = caused.get((row.room, row.seq))
         if action:
             received_ms = 1000 * (row.received_s + samples.wall_clock_s)

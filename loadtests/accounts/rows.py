@@ -1,4 +1,4 @@
-"""The rows of which samples consist: actions, deliveries, events, sessions and the generator's own ticks.
+"""The rows of which samples consist: actions, deliveries, events, sessions and requests.
 
 Every float field of a row is a moment, in seconds of the monotonic clock that all processes of a machine share. Pure.
 """
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from servers.core.wire import Kind
 
 KINDS = tuple(Kind)
-"""A kind is packed as its index here."""
+"""A row has a kind as its index here."""
 
 TO_THE_END = -1
 """The end of a session that lasts as long as the test."""
@@ -66,19 +66,6 @@ class LogEntry(NamedTuple):
     sender: int
     at_ms: int
     expires_at_ms: int
-
-
-class Tick(NamedTuple):
-    """One tick of the generator's own 10 ms clock: when it was due, and when it came."""
-
-    due_s: float
-    came_s: float
-
-
-class Begun(NamedTuple):
-    """An HTTP request that a user began."""
-
-    moment_s: float
 
 
 class Handshake(NamedTuple):

@@ -1,41 +1,18 @@
-"""What generator processes recorded: a row for every action, event and delivery, packed like an array.
+"""What generator processes recorded: a row for every action, event and delivery.
 
 Teaches why Locust's own statistics are not enough: they round 102.3 ms to 100. And what keeps a measurement by several
 processes exact: their rows are put together, never averaged. Pure.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
-from struct import Struct
-from typing import Any, TypeVar
 
 import msgspec
 
 from loadtests.accounts.accounting import Place
-from loadtests.accounts.rows import (
-    Begun,
-    Handshake,
-    LogEntry,
-    Received,
-    Reconnection,
-    Request,
-    Sent,
-    Session,
-    Tick,
-    Window,
-)
+from loadtests.accounts.rows import Handshake, LogEntry, Received, Reconnection, Request, Sent, Session, Window
 from loadtests.accounts.wire_bytes import ClientBytes
-
-Row = TypeVar("Row", bound=tuple[Any, ...])
-LAYOUTS: Mapping[Any, tuple[str, Struct]] = {
-    Sent: ("sent", Struct("qqqqddd")),
-    Received: ("received", Struct("qqqqd")),
-    LogEntry: ("logged", Struct("qqqqqq")),
-    Tick: ("ticks", Struct("dd")),
-    Begun: ("begun", Struct("d")),
-}
-"""The packed kinds of row: the field of `Samples` that holds them, and their layout."""
 
 APART = {"window", "wall_clock_s", "user_ids", "disconnected", "client_bytes", "strangers", "logged"}
 """The fields that are not simply added up when samples are merged."""
@@ -51,7 +28,10 @@ class Samples(msgspec.Struct):
     disconnected: of the users who are not back yet, when the connection broke, by user.
     client_bytes: what the connections carried; None if this machine cannot count it. troubles: what went wrong.
 
-    strangers: of events whose sender is in another process: room, seq and the sender's user id.
+    sent: what was acknowledged, in the order of the acknowledgements. received: the deliveries, in the order in which
+    the inboxes gave them out. logged: the events that anybody saw, each once, in the order in which they were seen
+    first. strangers: of events whose sender is in another process: room, seq and the sender's user id. lateness_s: how
+    late the generator's own ticks came. begun_s: the moments at which users began an HTTP request.
     """
 
     window: Window = Window(0.0, 0.0)
@@ -71,36 +51,15 @@ class Samples(msgspec.Struct):
     client_bytes: ClientBytes | None = None
     troubles: list[str] = []
     strangers: list[tuple[int, int, str]] = []
-    sent: bytearray = bytearray()
-    received: bytearray = bytearray()
-    logged: bytearray = bytearray()
-    ticks: bytearray = bytearray()
-    begun: bytearray = bytearray()
-
-    def add(self, row: Sent | Received | LogEntry | Tick | Begun) -> None:
-        name, layout = LAYOUTS[type(row)]
-        rows: bytearray = getattr(self, name)
-        rows += layout.pack(*row)
-
-    def actions(self) -> Iterator[Sent]:
-        """Yield what was acknowledged, in the order of the acknowledgements."""
-        return self._rows(Sent)
-
-    def deliveries(self) -> Iterator[Received]:
-        """Yield the deliveries, in the order in which the inboxes gave them out."""
-        return self._rows(Received)
-
-    def log(self) -> Iterator[LogEntry]:
-        """Yield the events that anybody saw, each once, in the order in which they were seen first."""
-        return self._rows(LogEntry)
-
-    def lateness_s(self) -> list[float]:
-        """Return how late the generator's ticks came."""
-        return [tick.came_s - tick.due_s for tick in self._rows(Tick)]
+    sent: list[Sent] = []
+    received: list[Received] = []
+    logged: list[LogEntry] = []
+    lateness_s: list[float] = []
+    begun_s: list[float] = []
 
     def most_begun(self, span_s: float) -> int:
         """Cut the window into spans; return how many requests users began in the busiest of them."""
-        moments_s = [row.moment_s for row in self._rows(Begun) if self.window.contains(row.moment_s)]
+        moments_s = filter(self.window.contains, self.begun_s)
         spans = Counter(int((moment_s - self.window.start_s) / span_s) for moment_s in moments_s)
         return max(spans.values(), default=0)
 
@@ -119,10 +78,6 @@ class Samples(msgspec.Struct):
     def decoded(cls, encoded: bytes) -> "Samples":
         return msgspec.msgpack.decode(encoded, type=cls)
 
-    def _rows(self, kind: Callable[..., Row]) -> Iterator[Row]:
-        name, layout = LAYOUTS[kind]
-        return (kind(*values) for values in layout.iter_unpack(getattr(self, name)))
-
 
 def merged(parts: Sequence[Samples]) -> Samples:
     """Return everything that was recorded; raises ValueError without parts."""
@@ -136,8 +91,7 @@ def merged(parts: Sequence[Samples]) -> Samples:
         whole.disconnected |= part.disconnected
         for name in set(Samples.__struct_fields__) - APART:
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
-    for event in log_of(parts, whole.user_ids):
-        whole.add(event)
+    whole.logged = list(log_of(parts, whole.user_ids))
     whole.client_bytes = added([part.client_bytes for part in parts])
     return whole
 
@@ -148,7 +102,7 @@ def log_of(parts: Sequence[Samples], user_ids: dict[int, str]) -> Iterator[LogEn
     known: set[Place] = set()
     for part in parts:
         strangers = {(room, seq): user_id for room, seq, user_id in part.strangers}
-        for event in part.log():
+        for event in part.logged:
             place = (event.room, event.seq)
             if place not in known:
                 known.add(place)

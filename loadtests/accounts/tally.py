@@ -74,10 +74,10 @@ def tally(key: Key, samples: Samples) -> Tally:
     everything = resolved(samples)  # the actions, each with its seq
     actions = [row for row in everything if samples.window.contains(row.intended_s)]
     committed = {(row.room, row.seq) for row in everything if row.seq}
-    committed |= {(row.room, row.seq) for row in samples.log()}
+    committed |= {(row.room, row.seq) for row in samples.logged}
     rows = tuple(deliveries(key, samples, actions))
     kinds = tuple(count_kinds(key, samples, actions, rows, departures(samples, everything)))
-    return Tally(actions, rows, kinds, account(committed, samples.deliveries(), samples.sessions))
+    return Tally(actions, rows, kinds, account(committed, samples.received, samples.sessions))
 
 
 def departures(samples: Samples, everything: Iterable[Sent]) -> list[Departure]:
@@ -107,7 +107,7 @@ def count_kinds(
         if not of_kind and kind is not Kind.MESSAGE:
             continue
         places = {(row.room, row.seq) for row in of_kind if row.seq}
-        due = account(places, samples.deliveries(), samples.sessions)
+        due = account(places, samples.received, samples.sessions)
         came = [row for row in rows if row.kind == kind]
         latencies_s = [row.received_s - row.intended_s for row in came]
         percentiles_s = (percentile(latencies_s, percent) for percent in PERCENTS)

@@ -145,7 +145,7 @@ def first_sends(samples: Samples) -> dict[str, float]:
     """
     first_s: dict[int, float] = {}
     in_window_s: list[float] = []
-    for row in samples.actions():
+    for row in samples.sent:
         if KINDS[row.kind] is not Kind.MESSAGE:
             continue
         if row.intended_s < samples.window.start_s:
@@ -162,7 +162,7 @@ def first_sends(samples: Samples) -> dict[str, float]:
 def cold_users(samples: Samples) -> list[str]:
     """Return a doubt if some users had not both sent and received when the window opened; else nothing."""
     start_s = samples.window.start_s
-    sent = {row.sender for row in samples.actions() if row.acked_s < start_s}
-    received = {row.recipient for row in samples.deliveries() if row.received_s < start_s}
+    sent = {row.sender for row in samples.sent if row.acked_s < start_s}
+    received = {row.recipient for row in samples.received if row.received_s < start_s}
     cold = len(samples.user_ids.keys() - (sent & received))
     return [f"{cold} of {len(samples.user_ids)} users had not sent and received before the window"] if cold else []

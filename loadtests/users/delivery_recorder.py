@@ -70,7 +70,7 @@ class DeliveryRecorder:
 
     def acknowledged(self, row: Sent) -> None:
         """Note an action that is acknowledged."""
-        self.samples.add(row)
+        self.samples.sent.append(row)
         if row.seq > 0:
             self._current_s.pop(row.sender, None)
             self._scheduled_s[row.room, row.seq] = row.intended_s
@@ -91,7 +91,7 @@ class DeliveryRecorder:
         sender = self._numbers.get(event.sender, -1)
         if place not in self._known:
             self._add_event(room, sender, event)
-        self.samples.add(Received(room, event.seq, user, self._open[user].number, received_s))
+        self.samples.received.append(Received(room, event.seq, user, self._open[user].number, received_s))
         if event.body == "online":
             return self._joining_s.get(sender)
         return self._scheduled_s.get(place) or self._current_s.get(sender)
@@ -110,7 +110,7 @@ class DeliveryRecorder:
         """Add an event that nobody here has seen before."""
         self._known.add((room, event.seq))
         kind, expires_at_ms = KINDS.index(event.kind), event.expires_at_ms or 0
-        self.samples.add(LogEntry(room, event.seq, kind, sender, event.at_ms, expires_at_ms))
+        self.samples.logged.append(LogEntry(room, event.seq, kind, sender, event.at_ms, expires_at_ms))
         if event.kind is Kind.PRESENCE and event.body == "offline":
             self.samples.offline.append((room, event.seq))
         if sender < 0:

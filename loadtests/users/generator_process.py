@@ -18,7 +18,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
-from loadtests.accounts.rows import Tick, Window
+from loadtests.accounts.rows import Window
 from loadtests.accounts.samples import Samples
 from loadtests.plan.workload import Workload
 from loadtests.users.delivery_recorder import DeliveryRecorder
@@ -191,7 +191,7 @@ class GeneratorProcess:
             gevent.sleep(max(0.0, due_s - perf_counter()))
             now_s = perf_counter()
             while due_s <= now_s:
-                self.samples.add(Tick(due_s, now_s))
+                self.samples.lateness_s.append(now_s - due_s)
                 due_s += TICK_S
 
     def _read_bytes(self) -> None:

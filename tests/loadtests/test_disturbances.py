@@ -176,14 +176,14 @@ def test_a_second_of_stall_shows_in_full_and_nothing_is_lost(tmp_path: Path) -> 
         began_s, ended_s = stall(server.pids["api"])
         samples = generator.await_samples()
     assert (samples.send_failures, samples.troubles) == (0, [])
-    due_s = {(row.room, row.seq): row.intended_s for row in samples.actions() if window.contains(row.intended_s)}
-    came = [row for row in samples.deliveries() if (row.room, row.seq) in due_s]
+    due_s = {(row.room, row.seq): row.intended_s for row in samples.sent if window.contains(row.intended_s)}
+    came = [row for row in samples.received if (row.room, row.seq) in due_s]
     assert quantiles([row.received_s - due_s[row.room, row.seq] for row in came], n=100)[98] > 0.75 * STALL_S
     late_s = [row.received_s for row in came if began_s < due_s[row.room, row.seq] < ended_s]
     assert min(late_s) >= ended_s, "each took until the end of the stall, at least"
     # Measured from the actual send, most of it would be hidden: each user waits for an acknowledgement, so at most one
     # message of each is sent in the stall.
-    sent_s = [row.sent_s for row in samples.actions() if began_s < row.intended_s < ended_s]
+    sent_s = [row.sent_s for row in samples.sent if began_s < row.intended_s < ended_s]
     assert sum(moment_s < ended_s for moment_s in sent_s) <= STALLED.users < len(sent_s)
 
 

@@ -154,8 +154,8 @@ def test_the_timeline_of_polling_has_requests_and_messages_from_their_intended_m
     noted.requests = [Request(0, OPENING, 100.0, 101.0, True), Request(0, READ, 103.0, 104.0, True)]
     noted.requests += [Request(0, SEND, 105.0, 105.5, True)]
     noted.requests += [Request(0, "POST /rooms/[room]/leave", 121.0, 121.5, True)]  # after the window
-    noted.add(Sent(0, 1, sender=1, kind=0, intended_s=102.0, sent_s=102.0, acked_s=102.1))
-    noted.add(Received(0, 1, recipient=0, session=0, received_s=104.0))
+    noted.sent.append(Sent(0, 1, sender=1, kind=0, intended_s=102.0, sent_s=102.0, acked_s=102.1))
+    noted.received.append(Received(0, 1, recipient=0, session=0, received_s=104.0))
     in_window = ("message", 2.0, 4.0, True), ("request", 3.0, 4.0, True), ("command", 5.0, 5.5, True)
     assert timeline(noted, "short_polling") == [("opening", 0.0, 1.0, True), *in_window]
 

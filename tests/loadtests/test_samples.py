@@ -3,7 +3,7 @@
 import pytest
 
 from loadtests.accounts.cell import make_cell
-from loadtests.accounts.rows import Begun, Reconnection, Request, Session, Tick, Window
+from loadtests.accounts.rows import Reconnection, Request, Session, Window
 from loadtests.accounts.samples import Samples, merged
 from loadtests.accounts.wire_bytes import WireBytes
 from tests.support.loadtest_rows import BOTH, PLANNED, SPENT, counted, made, noted, received, samples, seen, sent
@@ -15,15 +15,15 @@ def test_samples_survive_their_encoding() -> None:
     written.client_bytes = counted(up=100, down=700)
     read = Samples.decoded(written.encoded())
     assert read == written
-    assert [*read.actions(), *read.log(), *read.deliveries()] == [sent(1), sent(2), seen(1), *BOTH]
-    assert read.lateness_s() == pytest.approx([0.004] * 100)
+    assert [*read.sent, *read.logged, *read.received] == [sent(1), sent(2), seen(1), *BOTH]
+    assert read.lateness_s == pytest.approx([0.004] * 100)
 
 
 def test_the_peak_counts_the_requests_that_begin_within_a_tenth_of_a_second_of_the_window() -> None:
     busy = samples([sent(1)], BOTH)
     before_the_window = [busy.window.start_s - 0.01] * 9
     for moment_s in (*before_the_window, 101.01, 101.02, 101.09, 101.11):
-        busy.add(Begun(moment_s))
+        busy.begun_s.append(moment_s)
     assert Samples.decoded(busy.encoded()).most_begun(0.1) == 3
     assert made(busy).figures["peak_requests"] == 3
 
@@ -31,12 +31,13 @@ def test_the_peak_counts_the_requests_that_begin_within_a_tenth_of_a_second_of_t
 def part(user: int, user_id: str) -> Samples:
     """Return what a process with one user noted down; Ann, user 0, has sent a message, which everybody has seen."""
     message = seen(1, sender=0 if user == 0 else -1)
-    own = noted([Session(0, user, 0, 0)], message, received(1, user), Tick(105.0, 105.0 + 0.001 * user))
+    own = noted([Session(0, user, 0, 0)], message, received(1, user))
+    own.lateness_s = [0.001 * user]
     own.user_ids = {user: user_id}
     own.wall_clock_s = 1000.0
     own.client_bytes = counted(up=100, down=700)
     if user == 0:
-        own.add(sent(1))
+        own.sent.append(sent(1))
     else:
         own.strangers.append((0, 1, "ann"))
     return own
@@ -45,9 +46,9 @@ def part(user: int, user_id: str) -> Samples:
 def test_the_parts_of_several_processes_are_one_whole() -> None:
     whole = merged([part(1, "bob"), part(0, "ann")])
     assert whole.user_ids == {0: "ann", 1: "bob"}
-    assert [row.sender for row in whole.log()] == [0], "once, by whoever knew it, or by the sender's id"
-    assert [row.recipient for row in whole.deliveries()] == [1, 0]
-    assert whole.lateness_s() == pytest.approx([0.001, 0.0])
+    assert [row.sender for row in whole.logged] == [0], "once, by whoever knew it, or by the sender's id"
+    assert [row.recipient for row in whole.received] == [1, 0]
+    assert whole.lateness_s == pytest.approx([0.001, 0.0])
     assert whole.client_bytes is not None and whole.client_bytes.window == WireBytes(200, 1400)
     assert make_cell(PLANNED, whole, SPENT, "").figures["lost"] == 0
 

@@ -1,7 +1,7 @@
 """Samples that a load generator might have noted of two users in one room, Ann and Bob; Ann sends."""
 
 from loadtests.accounts.cell import Cell, acknowledged, digest, make_cell
-from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session, Tick, Window
+from loadtests.accounts.rows import KINDS, LogEntry, Received, Sent, Session, Window
 from loadtests.accounts.samples import Samples
 from loadtests.accounts.wire_bytes import Around, ClientBytes, WireBytes
 from loadtests.plan.workload import Workload
@@ -39,16 +39,19 @@ def seen(
 BOTH_STAY = [Session(room=0, user=0, number=0, start=0), Session(room=0, user=1, number=0, start=0)]
 
 
-def noted(sessions: list[Session], *rows: Sent | Received | LogEntry | Tick) -> Samples:
+def noted(sessions: list[Session], *rows: Sent | Received | LogEntry) -> Samples:
     collected = Samples(window=Window(101.0, 111.0), user_ids={0: "ann", 1: "bob"}, sessions=list(sessions))
-    for row in rows:
-        collected.add(row)
+    collected.sent = [row for row in rows if isinstance(row, Sent)]
+    collected.received = [row for row in rows if isinstance(row, Received)]
+    collected.logged = [row for row in rows if isinstance(row, LogEntry)]
     return collected
 
 
 def samples(messages: list[Sent], deliveries: list[Received], late_s: float = 0.0) -> Samples:
     log = map(seen, {delivery.seq for delivery in deliveries})
-    return noted(BOTH_STAY, *messages, *deliveries, *log, *[Tick(101.0, 101.0 + late_s)] * 100)
+    collected = noted(BOTH_STAY, *messages, *deliveries, *log)
+    collected.lateness_s = [late_s] * 100
+    return collected
 
 
 def counted(up: int, down: int, around: int = 5) -> ClientBytes:

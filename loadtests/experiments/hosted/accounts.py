@@ -59,7 +59,7 @@ def row_of(planned: Planned, samples: Samples, before: Bill, after: Bill) -> Row
         **_reconnects(samples),
         "seen_offline": len(set(samples.offline)),
         "response_p50_s": percentile(took_s, 50),
-        "heartbeat_lag_p99_s": percentile(samples.lateness_s(), 99),
+        "heartbeat_lag_p99_s": percentile(samples.lateness_s, 99),
     }
 
 
@@ -149,7 +149,7 @@ def _connections(samples: Samples, openings: list[Request]) -> Iterator[Request]
 
 def _messages(samples: Samples) -> Iterator[Request]:
     """Yield each message that came, from when it was meant to be sent."""
-    intended_s = {(row.room, row.seq): row.intended_s for row in samples.actions() if KINDS[row.kind] is Kind.MESSAGE}
-    for row in samples.deliveries():
+    intended_s = {(row.room, row.seq): row.intended_s for row in samples.sent if KINDS[row.kind] is Kind.MESSAGE}
+    for row in samples.received:
         if row.recipient == FIRST and (row.room, row.seq) in intended_s:
             yield Request(FIRST, "message", intended_s[row.room, row.seq], row.received_s, True)

@@ -73,9 +73,9 @@ def account(cell: Cell) -> Row:
 
 def latencies(samples: Samples) -> Row:
     """Return the latency of the window's messages to users on the sender's server and on the other one."""
-    sent = {(row.room, row.seq): row for row in samples.actions() if samples.window.contains(row.intended_s)}
+    sent = {(row.room, row.seq): row for row in samples.sent if samples.window.contains(row.intended_s)}
     latencies_s: dict[str, list[float]] = {"same": [], "other": []}
-    for row in samples.deliveries():
+    for row in samples.received:
         action = sent.get((row.room, row.seq))
         if action and row.recipient != action.sender:
             server = "same" if row.recipient % SERVERS == action.sender % SERVERS else "other"
