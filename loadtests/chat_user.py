@@ -123,10 +123,12 @@ class ChatUser(User):
     def on_stop(self) -> None:
         """Leave, after the receiver has ended: it must not count our leaving as a broken connection."""
         if self.sessions:
-            with suppress(ConnectionLost):
-                self._end_session()
-            self.http.close()
-            self.process.user_left()
+            try:
+                with suppress(ConnectionLost):
+                    self._end_session()
+                self.http.close()
+            finally:  # the samples are sent once all have left
+                self.process.user_left()
 
     def report(self, kind: str, name: str, took_s: float, length: int, lost: ConnectionLost | None = None) -> None:
         """Add a request to Locust's own statistics."""

@@ -24,7 +24,7 @@ from loadtests.users.progress import LOG, OnPhase
 RAMP_S = 30.0  # for started users to join; beyond it, something is wrong
 LEAD_S = 0.1  # from the announcement to the warm-up: time for every process to get it
 CHECK_S = 0.02  # between two looks at what no event reports
-FINISH_S = 30.0  # for the processes to send their samples; beyond it, something is wrong
+FINISH_S = 30.0  # for the processes to end the test; beyond it, something is wrong
 LEAVE_S = 60.0  # for the users to leave: as long as Locust waits for them
 LIVE_MAX = 5000  # latencies behind the live percentiles: those of some seconds
 
@@ -32,7 +32,7 @@ LIVE_MAX = 5000  # latencies behind the live percentiles: those of some seconds
 class Coordinator:
     """Leads one test. generators: the number of generator processes. advice: what to do if users cannot join.
 
-    troubles: what went wrong, in words.
+    troubles: what went wrong, in words. parts: the samples of each process that has sent them.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Coordinator:
     ) -> None:
         assert environment.runner is not None
         self.troubles: list[str] = []
+        self.parts: list[Samples] = []
         self._is_over = False
         self._environment = environment
         self._runner = environment.runner
@@ -50,7 +51,6 @@ class Coordinator:
         self._received: Counter[str] = Counter()
         self._heads: dict[int, int] = {}
         self._latest_s: deque[float] = deque(maxlen=LIVE_MAX)
-        self._parts: list[Samples] = []
         self._refusal = ""
         self._spawned_s: float | None = None
         self._ended_s: float | None = None
@@ -59,11 +59,11 @@ class Coordinator:
     @property
     def has_all_parts(self) -> bool:
         """Whether every process has sent its samples."""
-        return len(self._parts) == self._generators
+        return len(self.parts) == self._generators
 
     def summary(self) -> Summary:
         """Return the summary of the samples that have come so far."""
-        return summarise(self._parts, self._generators, self._ended_s, self.troubles)
+        return summarise(self.parts, self._generators, self._ended_s, self.troubles)
 
     def on_message(self, message: str, data: Any) -> None:
         """Handle a message of a process."""
@@ -74,8 +74,8 @@ class Coordinator:
                     self._heads[room] = max(seq, self._heads.get(room, 0))
             case "refused":
                 self._refusal = self._refusal or data
-            case "finished" if data:
-                self._parts.append(Samples.decoded(data))
+            case "samples":
+                self.parts.append(Samples.decoded(data))
             case "live":
                 self._latest_s.extend(data)
                 if self._received[message] % self._generators == 0 and len(self._latest_s) > 1:
@@ -155,7 +155,7 @@ class Coordinator:
             return
         _wait_until(lambda: self._spawned_s is not None)  # a master would go on starting users while it stops them
         self._runner.stop()
-        self._await("complete", self._generators, LEAVE_S)
+        self._await("samples", self._generators, LEAVE_S)
 
     def _await(self, message: str, times: int, within_s: float | None = None) -> None:
         """Wait until a message has come `times` times, but no longer than `within_s`."""

@@ -39,17 +39,11 @@ class GeneratorProcess:
     begin_s: when sending begins, on this machine's monotonic clock. slack_s: bytes are also read so long before and
     after each edge of the window. generators: how many processes there are, this one included; rank: the index of this
     one, None if it came after the test had begun. name: part of the users' names, since users of the last test may
-    still be online. reports_samples: whether to send the samples to the coordinator as soon as the test is over.
+    still be online.
     """
 
     def __init__(
-        self,
-        environment: Environment,
-        workload: Workload,
-        slack_s: float,
-        generators: int,
-        rank: int | None,
-        reports_samples: bool,
+        self, environment: Environment, workload: Workload, slack_s: float, generators: int, rank: int | None
     ) -> None:
         assert isinstance(environment.runner, LocalRunner | WorkerRunner)
         self.workload = workload
@@ -64,7 +58,6 @@ class GeneratorProcess:
         self._slack_s = slack_s
         self._generators = generators
         self._rank = rank
-        self._reports_samples = reports_samples
         self._background: list[Greenlet] = []
         self._refused = False
         self._indices = count()
@@ -142,42 +135,35 @@ class GeneratorProcess:
         gevent.joinall(self._background, timeout=self._slack_s + CHECK_S)
         gevent.killall(self._background, block=False)
         self._is_over = True
-        self._report_finished()
+        self._send("finished")
         self._report_if_complete()
-
-    def complete_samples(self) -> Samples:
-        """Return the samples, with what the connections of all users carried."""
-        self.samples.client_bytes = self.meter.client_bytes()
-        self.samples.handshakes = self.meter.handshakes
-        return self.samples
 
     def stop_early(self) -> None:
         """End the test before its time; does nothing if it has ended."""
         if not self.recorder.closed:
             gevent.killall(self._background, block=False)
             self._close()
-            self._report_finished()
+            self._report()
 
     def _close(self) -> None:
         gc.enable()
         self.recorder.close()
         self.samples.send_failures += self._joined - self._finished_sending  # whoever still sends has failed
 
-    def _report_finished(self) -> None:
+    def _report_if_complete(self) -> None:
+        """Send the samples to the coordinator once the test is over and all users have left."""
+        if self._is_over and not self._users_connected:
+            self._report()
+
+    def _report(self) -> None:
         """Send the samples, after Locust's own report: a master that quits may not wait for that report."""
-        if not self._reports_samples:
-            self._send("finished")
-            return
         if isinstance(self._runner, WorkerRunner):
             report: dict[str, Any] = {}
             self._runner.environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
             self._send("stats", report)
-        self._send("finished", self.samples.encoded())
-
-    def _report_if_complete(self) -> None:
-        """Send a worker's samples to the process that merges them, once the test is over and all users have left."""
-        if self._is_over and not self._users_connected and isinstance(self._runner, WorkerRunner):
-            self._send("complete", self.complete_samples().encoded())
+        self.samples.client_bytes = self.meter.client_bytes()
+        self.samples.handshakes = self.meter.handshakes
+        self._send("samples", self.samples.encoded())
 
     def _await_caught_up(self) -> None:
         while not self.recorder.caught_up:

@@ -15,18 +15,19 @@ import gevent
 from locust import events
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
+from msgspec.structs import replace
 
 from loadtests.accounts.samples import Samples, merged
 from loadtests.plan.hosts import how_to_start
 from loadtests.plan.workload import Workload
-from loadtests.users.coordinator import CHECK_S, FINISH_S, Coordinator
+from loadtests.users.coordinator import CHECK_S, FINISH_S, LEAVE_S, Coordinator
 from loadtests.users.generator_process import GeneratorProcess
 from loadtests.users.options import add_options, locust_file_of, start_problem, workload_of
 from loadtests.users.progress import log_sentence, print_json
 from loadtests.users.web_page import extend_web_page
 from results.terminal import console
 
-TO_COORDINATOR = ("joined", "refused", "finished sending", "heads", "caught up", "finished", "live", "complete")
+TO_COORDINATOR = ("joined", "refused", "finished sending", "heads", "caught up", "finished", "live", "samples")
 TO_PROCESSES: dict[str, Callable[[GeneratorProcess, Any], None]] = {
     "begin": GeneratorProcess.begin,
     "send heads": GeneratorProcess.send_heads,
@@ -42,8 +43,6 @@ class LocustHooks:
         self._on_start = on_start
         self._process: GeneratorProcess | None = None
         self._coordinator: Coordinator | None = None
-        self._parts: list[Samples] = []
-        self._generators = 1
         self._unprinted: Coordinator | None = None
 
     def install(self) -> None:
@@ -76,10 +75,8 @@ class LocustHooks:
         runner = environment.runner
         workload = workload_of(options)
         self._process = self._coordinator = None
-        self._parts.clear()
         if isinstance(runner, MasterRunner):
             rank_workers(runner, options)
-        self._generators = options["generators"]
         if not isinstance(runner, WorkerRunner):
             self._begin_coordinator(environment, workload)
         if not isinstance(runner, MasterRunner):
@@ -106,16 +103,12 @@ class LocustHooks:
             environment.process_exit_code = 1
 
     def write_samples(self, environment: Environment, **_: Any) -> None:
-        """Write the samples, once everybody has stopped; only what went wrong if a worker's part is missing."""
-        if self._coordinator is None:
-            return
-        if path := vars(environment.parsed_options)["record"]:
-            parts = [self._process.complete_samples()] if self._process else self._parts
-            complete = len(parts) == self._generators
-            if complete or self._coordinator.troubles:
-                whole = merged(parts) if complete else Samples()
-                whole.troubles += self._coordinator.troubles
-                Path(path).write_bytes(whole.encoded())
+        """Write the samples, once everybody has stopped; only what went wrong if a process's part is missing."""
+        coordinator, path = self._coordinator, vars(environment.parsed_options)["record"]
+        if coordinator and path and (coordinator.has_all_parts or coordinator.troubles):
+            whole = merged(coordinator.parts) if coordinator.has_all_parts else Samples()
+            troubles = [*whole.troubles, *coordinator.troubles]
+            Path(path).write_bytes(replace(whole, troubles=troubles).encoded())
 
     def print_summary(self, **_: Any) -> None:
         """Print the table of deliveries, once, unless a parent process reads the samples."""
@@ -124,33 +117,29 @@ class LocustHooks:
         self._unprinted = None
 
     def _begin_coordinator(self, environment: Environment, workload: Workload) -> None:
-        for_parent = vars(environment.parsed_options)["json_phases"]
+        options = vars(environment.parsed_options)
+        for_parent = options["json_phases"]
         on_phase = print_json if for_parent else log_sentence
         advice = how_to_start(locust_file_of(environment))
-        self._coordinator = Coordinator(environment, workload, self._generators, on_phase, advice)
+        self._coordinator = Coordinator(environment, workload, options["generators"], on_phase, advice)
         self._unprinted = None if for_parent else self._coordinator
 
     def _begin_process(self, environment: Environment, workload: Workload) -> None:
         options = vars(environment.parsed_options)
         runner = environment.runner
         rank = options["ranks"].get(runner.client_id) if isinstance(runner, WorkerRunner) else 0
-        reports = not options["json_phases"]
-        self._process = GeneratorProcess(
-            environment, workload, options["wire_slack"], self._generators, rank, reports_samples=reports
-        )
+        self._process = GeneratorProcess(environment, workload, options["wire_slack"], options["generators"], rank)
         self._process.meter.install()
         self._on_start(self._process)
 
     def _print_when_complete(self, environment: Environment) -> None:
-        with gevent.Timeout(FINISH_S, False):
+        with gevent.Timeout(LEAVE_S, False):
             while self._unprinted and not self._unprinted.has_all_parts:
                 gevent.sleep(CHECK_S)
         self.set_exit_status(environment)
         self.print_summary()
 
     def _to_coordinator(self, message: str, *, msg: Any, **_: Any) -> None:
-        if message == "complete":
-            self._parts.append(Samples.decoded(msg.data))
         if self._coordinator:
             self._coordinator.on_message(message, msg.data)
 

@@ -66,7 +66,7 @@ from loadtests.users.generator_process import CHECK_S, GeneratorProcess
 from servers.core.wire import Cursor
 
 runner = Mock(spec=LocalRunner)
-process = GeneratorProcess(Mock(runner=runner), Workload(), 0.0, 1, 0, reports_samples=False)
+process = GeneratorProcess(Mock(runner=runner), Workload(), 0.0, 1, 0)
 process.recorder.joined(0, 0, "ann", Inbox(Cursor("e", 1)), 0)
 process.catch_up([(0, 2)])
 process.finish()
@@ -92,4 +92,4 @@ def test_no_page_waits_for_the_response_to_a_heartbeat() -> None:
 
 
 def test_a_process_that_never_caught_up_says_so_neither_to_its_own_test_nor_to_the_next() -> None:
-    assert printed(UNFINISHED) == [["finished"]]
+    assert printed(UNFINISHED) == [["finished", "samples"]]
