@@ -34,9 +34,9 @@ def main() -> None:
 
     argument_parser.get_empty_argument_parser.__defaults__ = (True, ())  # no configuration files
     argument_parser.get_parser.__defaults__ = ((),)
-    if prepared:
+    if prepared or "--help" in sys.argv:  # which Locust prints before it imports a file with options of its own
         import loadtests.chat_user  # noqa: F401
-
+    if prepared:
         later = json.loads(sys.stdin.readline() or sys.exit(1))
         sys.argv += later["arguments"]
         os.environ |= later["environment"]

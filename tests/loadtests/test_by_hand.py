@@ -26,6 +26,7 @@ from loadtests.accounts.summary import Summary, summarise
 from loadtests.harness.server_probe import serving
 from loadtests.plan.hosts import address_problem
 from loadtests.plan.schedule import schedule
+from loadtests.plan.workload import OPTIONS as OPTIONS_OF_LOADS
 from loadtests.plan.workload import Workload
 from servers.deploy.child_process import free_port
 from tests.support.deadline import DEADLINE_S
@@ -177,6 +178,12 @@ def test_a_comparisons_locust_ignores_settings_of_its_environment_and_of_files(
     done = by_hand(module="loadtests.users.plain_locust")
     assert (done.returncode, "Traceback" in done.stdout) == (1, False)
     assert "locust: error: The host (--host) is missing" in done.stdout
+
+
+@pytest.mark.process
+def test_the_help_lists_every_option_of_a_load() -> None:
+    shown = by_hand("--help", module="loadtests.users.plain_locust").stdout
+    assert [name for name in OPTIONS_OF_LOADS if f"--{name.replace('_', '-')} " not in shown] == []
 
 
 @pytest.mark.process
