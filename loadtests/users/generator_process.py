@@ -19,7 +19,6 @@ from locust.env import Environment
 from locust.runners import LocalRunner, WorkerRunner
 
 from loadtests.accounts.rows import Window
-from loadtests.accounts.samples import Samples
 from loadtests.plan.workload import Workload
 from loadtests.users.delivery_recorder import DeliveryRecorder
 from loadtests.users.http_connection import ConnectionLost
