@@ -149,9 +149,12 @@ class LocustHooks:
 
 
 def rank_workers(runner: MasterRunner, options: dict[str, Any]) -> None:
-    """Put the number of workers and the rank of each into the options, which the workers receive when they start."""
+    """Put the number of workers and the rank of each into the options, which the workers receive when they start.
+
+    Locust gives users to the workers in the order of their ids: so the first have one more if some are left over.
+    """
     workers = [*runner.clients.ready, *runner.clients.spawning, *runner.clients.running]
-    options["ranks"] = {worker.id: rank for rank, worker in enumerate(workers)}
+    options["ranks"] = {name: rank for rank, name in enumerate(sorted(worker.id for worker in workers))}
     options["generators"] = len(workers)
 
 

@@ -76,6 +76,24 @@ print(json.dumps([message.args[0] for message in runner.send_message.call_args_l
 """
 
 
+SPREAD = """
+from types import SimpleNamespace
+from locust import User
+from locust.dispatch import UsersDispatcher
+from locust.runners import WorkerNode
+from loadtests.users.locust_hooks import rank_workers
+
+workers = [WorkerNode("vm_b"), WorkerNode("vm_a")]
+dispatcher = UsersDispatcher(workers, [User])
+dispatcher.new_dispatch(5, 100)
+*_, users = dispatcher
+options = {}
+rank_workers(SimpleNamespace(clients=SimpleNamespace(ready=workers, spawning=[], running=[])), options)
+ranks = options["ranks"]
+print(sorted(ranks[name] + 2 * index for name, counts in users.items() for index in range(counts["User"])))
+"""
+
+
 def printed(script: str) -> list[Any]:
     """Return the lines that a script prints, which are JSON; it prints no error."""
     command = [sys.executable, "-c", script]
@@ -93,3 +111,7 @@ def test_no_page_waits_for_the_response_to_a_heartbeat() -> None:
 
 def test_a_process_that_never_caught_up_says_so_neither_to_its_own_test_nor_to_the_next() -> None:
     assert printed(UNFINISHED) == [["finished", "samples"]]
+
+
+def test_the_users_of_several_processes_have_numbers_without_gaps() -> None:
+    assert printed(SPREAD) == [[0, 1, 2, 3, 4]]
