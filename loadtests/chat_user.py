@@ -6,7 +6,7 @@ the default connection. A transport's own file supplies `receive`, and what else
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from random import Random
 from time import perf_counter
@@ -57,6 +57,8 @@ class ChatUser(User):
     """The requests over plain HTTP: those of our protocol, or of another server's."""
     last_page: Page | None = None
     """The page that was received last; None on a new connection."""
+    opened: ExitStack
+    """Closes what `open` has opened."""
 
     def open(self, after: Cursor | None) -> Snapshot:
         """Join the room, or come back to it and read on from a cursor; raises ConnectionLost."""
@@ -78,6 +80,7 @@ class ChatUser(User):
         """Log in, join, receive, send once, and wait at the barrier; a user who cannot join ends here."""
         self.workload = self.process.workload
         self.recorder = self.process.recorder
+        self.opened = ExitStack()
         self.sessions = 0
         number = self.process.next_number()
         if number is None:
@@ -221,6 +224,7 @@ class ChatUser(User):
 
     def _open_connection(self, after: Cursor | None) -> Snapshot:
         """Open the connection, and record how that went; raises ConnectionLost."""
+        self.opened.close()  # an earlier connection
         self.last_page = None
         begun_s = perf_counter()
         succeeded = False

@@ -5,6 +5,7 @@ renew its presence lease by heartbeats (unless the service reports who is connec
 missing or after too much silence. A heartbeat has a greenlet of its own, so that no page waits for its response.
 """
 
+from contextlib import closing
 from time import perf_counter
 from urllib.parse import urlencode, urlsplit
 
@@ -30,7 +31,6 @@ class PusherAdapterUser(ChatUser):
     """The request that renews the lease, until its response was looked at."""
 
     def open(self, after: Cursor | None) -> Snapshot:
-        self.stop_heartbeat()
         snapshot = self.http.join()
         self.heartbeat_s = snapshot.lease_s / 3
         self.next_check_s = perf_counter() + self.phase * self.heartbeat_s
@@ -39,7 +39,8 @@ class PusherAdapterUser(ChatUser):
         if relay := self.environment.parsed_options.push_service:
             url = urlsplit(relay)
             address = replace(address, host=url.hostname, port=url.port, tls=url.scheme == "https")
-        self.subscription = PusherConnection(address, self.report)
+        self.subscription = self.opened.enter_context(closing(PusherConnection(address, self.report)))
+        self.opened.callback(self.stop_heartbeat)
         channel, socket_id = address.channel_prefix + self.room, self.subscription.socket_id
         form = {"socket_id": socket_id, "channel_name": channel, "connection": self.http.connection}
         self.subscription.subscribe(channel, self.http.post_form("/pusher/auth", urlencode(form), SignedSubscription))
@@ -59,8 +60,7 @@ class PusherAdapterUser(ChatUser):
         return self.http.read(self.inbox.cursor)
 
     def leave(self) -> Ack:
-        self.stop_heartbeat()
-        self.subscription.close()
+        self.opened.close()
         return super().leave()
 
     def patience_s(self) -> float:

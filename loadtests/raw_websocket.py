@@ -4,6 +4,7 @@ Teaches that one connection carries everything: pages come by themselves, and ac
 the reference of its message.
 """
 
+from contextlib import closing
 from itertools import count
 
 import gevent
@@ -32,7 +33,8 @@ class RawWebsocketUser(ChatUser):
             result.set_exception(ConnectionLost("the connection broke before the acknowledgement came"))
         self.pending = {}
         url = f"{self.host}/rooms/{self.room}/socket".replace("http", "ws", 1)
-        self.socket = WebSocketConnection(url, self.report, compress=bool(self.workload.compress))
+        socket = WebSocketConnection(url, self.report, compress=bool(self.workload.compress))
+        self.socket = self.opened.enter_context(closing(socket))
         join = Join(connection=self.http.connection, token=self.http.token, after=str(after or ""))
         with timed(self.report, WEBSOCKET, "join"):
             self.socket.send(encode(join))
@@ -64,5 +66,5 @@ class RawWebsocketUser(ChatUser):
             self.socket.send(encode(Leave(connection=self.http.connection)))
             while not isinstance(response := read_as(self.socket.receive(), ServerFrame), Ack):
                 pass  # pages that nobody reads any more
-        self.socket.close()
+        self.opened.close()
         return response

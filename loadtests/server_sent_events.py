@@ -6,6 +6,7 @@ headers. A stream is lines (HTML Standard, section 9.2): fields, a blank line af
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from loadtests.chat_user import ChatUser
 from loadtests.users.http_connection import ConnectionLost, Exchange
@@ -18,8 +19,8 @@ class ServerSentEventsUser(ChatUser):
 
     def open(self, after: Cursor | None) -> Snapshot:
         snapshot = self.http.join()
-        self.stream: Exchange = self.http.stream(snapshot.cursor, last_event_id=after)
-        self.lines = lines_of(self.stream.body())
+        stream: Exchange = self.opened.enter_context(closing(self.http.stream(snapshot.cursor, last_event_id=after)))
+        self.lines = lines_of(stream.body())
         return snapshot
 
     def receive(self) -> Page:
@@ -41,7 +42,7 @@ class ServerSentEventsUser(ChatUser):
 
     def leave(self) -> Ack:
         """Close the connection, which is all that it takes: the server releases the lease."""
-        self.stream.close()
+        self.opened.close()
         return Ack()
 
 

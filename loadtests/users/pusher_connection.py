@@ -21,7 +21,11 @@ class PusherConnection:
         """Connect, and wait for the confirmation."""
         self._report = report
         self._socket = WebSocketConnection(address.url, report)
-        self.socket_id = read_as(self._expect("pusher:connection_established").data, dict[str, Any])["socket_id"]
+        try:
+            self.socket_id = read_as(self._expect("pusher:connection_established").data, dict[str, Any])["socket_id"]
+        except BaseException:
+            self.close()
+            raise
 
     def subscribe(self, channel: str, signed: SignedSubscription) -> None:
         """Subscribe, wait until the service has confirmed it, and sign in, as every client does."""

@@ -7,6 +7,7 @@ is gevent's.
 """
 
 from collections import deque
+from contextlib import suppress
 
 import gevent
 from gevent.lock import BoundedSemaphore
@@ -64,9 +65,10 @@ class WebSocketConnection:
 
     def close(self) -> None:
         """Send a close frame and close, without waiting for the other side's close frame."""
-        if self._protocol.state is State.OPEN:
-            self._protocol.send_close()
-            self._flush()
+        with suppress(ConnectionLost):
+            if self._protocol.state is State.OPEN:
+                self._protocol.send_close()
+                self._flush()
         self._socket.close()
 
     def _connect(self, url: str, uri: WebSocketURI) -> None:
@@ -79,6 +81,7 @@ class WebSocketConnection:
             self._process(self._read())
         self._socket.settimeout(RESPONSE_S)
         if self._protocol.handshake_exc is not None:
+            self._socket.close()
             raise ConnectionLost(f"{url}: {self._protocol.handshake_exc}")
 
     def _read(self) -> bytes:

@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from itertools import count
 from socketserver import BaseRequestHandler
 from threading import Thread
+from typing import Any
 from unittest.mock import ANY, Mock, call
 
 import pytest
+from websockets.http11 import Response
 from websockets.sync.server import ServerConnection, serve
 
 from loadtests.users import websocket_connection
-from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool
+from loadtests.users.http_connection import ConnectionLost, HttpConnection, HttpConnectionPool, connected_socket
 from loadtests.users.http_session import HttpUserSession
-from servers.core.wire import Cursor, Page
+from loadtests.users.pusher_connection import PusherConnection
+from servers.core.wire import Cursor, Page, ServiceAddress
 from tests.support.shortest_harness import http_server
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -57,6 +60,29 @@ def test_a_websocket_without_a_frame_in_time_is_a_lost_connection(monkeypatch: p
         url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
         with pytest.raises(ConnectionLost, match="timed out"):
             websocket_connection.WebSocketConnection(url, lambda *_, **__: None).receive_within(5.0)
+
+
+def refuse_upgrade(connection: ServerConnection, _: object) -> Response:
+    return connection.respond(503, "")
+
+
+@pytest.mark.parametrize(("upgrade", "reason"), [(refuse_upgrade, "503"), (None, "pusher:error")])
+def test_a_socket_that_is_refused_is_closed(upgrade: Any, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the response to the upgrade, or by the first frame of a push service that is over its limit."""
+    opened: list[socket.socket] = []
+
+    def connected(*where: Any) -> socket.socket:
+        opened.append(connected_socket(*where))
+        return opened[0]
+
+    monkeypatch.setattr(websocket_connection, "connected_socket", connected)
+    refusal = '{"event":"pusher:error"}'
+    with serve(lambda connection: connection.send(refusal), "127.0.0.1", 0, process_request=upgrade) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        service = ServiceAddress("key", "", "127.0.0.1", server.socket.getsockname()[1], tls=False)
+        with pytest.raises(ConnectionLost, match=reason):
+            PusherConnection(service, lambda *_, **__: None)
+    assert [each.fileno() for each in opened] == [-1]
 
 
 def test_a_connection_is_used_again_once_its_response_is_whole() -> None:

@@ -94,6 +94,36 @@ print(sorted(ranks[name] + 2 * index for name, counts in users.items() for index
 """
 
 
+RECONNECTING = """
+import json
+from types import SimpleNamespace
+from unittest.mock import Mock
+import gevent
+from loadtests.chat_user import ChatUser, ExitStack
+from loadtests.users.http_connection import ConnectionLost
+
+class User(ChatUser):
+    abstract = True
+
+    def open(self, after):
+        number = next(numbers)
+        seen.append(f"open {number}")
+        self.opened.callback(seen.append, f"close {number}")
+        if number == 1:
+            raise ConnectionLost("busy")
+
+seen = []
+numbers = iter(range(3))
+gevent.sleep = Mock()
+user = User.__new__(User)
+vars(user).update(process=Mock(), recorder=Mock(), workload=Mock(), inbox=Mock(), opened=ExitStack(), number=0)
+user.reconnecting = SimpleNamespace(next_s=lambda: 1.0)
+user._open_connection(None)
+user._reconnect(0.0)
+print(json.dumps(seen))
+"""
+
+
 def printed(script: str) -> list[Any]:
     """Return the lines that a script prints, which are JSON; it prints no error."""
     command = [sys.executable, "-c", script]
@@ -115,3 +145,7 @@ def test_a_process_that_never_caught_up_says_so_neither_to_its_own_test_nor_to_t
 
 def test_the_users_of_several_processes_have_numbers_without_gaps() -> None:
     assert printed(SPREAD) == [[0, 1, 2, 3, 4]]
+
+
+def test_a_user_closes_a_connection_before_another_is_opened_also_one_that_was_refused() -> None:
+    assert printed(RECONNECTING) == [["open 0", "close 0", "open 1", "close 1", "open 2"]]
