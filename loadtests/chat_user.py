@@ -163,7 +163,7 @@ class ChatUser(User):
                 self._note_trouble("joining", lost)
                 if attempt == attempts:
                     raise
-                gevent.sleep(backoff.next_s())
+                gevent.sleep(max(backoff.next_s(), lost.retry_after_s))
 
     def _act_at(self, due_s: float, action: ScheduledAction, index: int) -> None:
         """Perform the index-th action of this user, which was due at that moment."""
@@ -198,7 +198,7 @@ class ChatUser(User):
             except ConnectionLost as lost:
                 self.process.samples.send_retries += 1
                 self._note_trouble(kind, lost)
-                gevent.sleep(backoff.next_s())
+                gevent.sleep(max(backoff.next_s(), lost.retry_after_s))
             else:
                 place = (self.room_number, seq, self.number, KINDS.index(kind))
                 self.recorder.acknowledged(Sent(*place, due_s, sent_s, perf_counter()))
@@ -254,19 +254,22 @@ class ChatUser(User):
                     self.environment.stats.log_error(RECEIVE_FAILED, "receive", lost)
                 if not self.workload.users_return:
                     return
-                self._reconnect(lost.retry_after_s)
+                self._reconnect(lost)
 
-    def _reconnect(self, retry_after_s: float) -> None:
+    def _reconnect(self, lost: ConnectionLost) -> None:
         """Open the connection again, as clients do: after random pauses, so that not all come back at once.
 
-        The first pause is at least `retry_after_s` long, the time that the server asked for.
+        A pause is at least as long as the server asked for.
         """
         broken_s = perf_counter()
         self.recorder.disconnected(self.number, broken_s)
         for attempt in count(1):
-            gevent.sleep(max(self.reconnecting.next_s(), retry_after_s if attempt == 1 else 0.0))
-            with suppress(ConnectionLost):
+            gevent.sleep(max(self.reconnecting.next_s(), lost.retry_after_s))
+            try:
                 self._open_connection(self.inbox.cursor)
+            except ConnectionLost as refused:
+                lost = refused
+            else:
                 self.recorder.reconnected(Reconnection(self.number, broken_s, perf_counter(), attempt))
                 return
 

@@ -110,16 +110,16 @@ class User(ChatUser):
         seen.append(f"open {number}")
         self.opened.callback(seen.append, f"close {number}")
         if number == 1:
-            raise ConnectionLost("busy")
+            raise ConnectionLost("busy", retry_after_s=7.0)
 
 seen = []
 numbers = iter(range(3))
-gevent.sleep = Mock()
+gevent.sleep = lambda pause_s=0: seen.append(f"{pause_s} s")
 user = User.__new__(User)
 vars(user).update(process=Mock(), recorder=Mock(), workload=Mock(), inbox=Mock(), opened=ExitStack(), number=0)
 user.reconnecting = SimpleNamespace(next_s=lambda: 1.0)
 user._open_connection(None)
-user._reconnect(0.0)
+user._reconnect(ConnectionLost("busy", retry_after_s=3.0))
 print(json.dumps(seen))
 """
 
@@ -147,5 +147,5 @@ def test_the_users_of_several_processes_have_numbers_without_gaps() -> None:
     assert printed(SPREAD) == [[0, 1, 2, 3, 4]]
 
 
-def test_a_user_closes_a_connection_before_another_is_opened_also_one_that_was_refused() -> None:
-    assert printed(RECONNECTING) == [["open 0", "close 0", "open 1", "close 1", "open 2"]]
+def test_a_user_closes_a_connection_before_another_is_opened_and_waits_for_as_long_as_the_server_asks() -> None:
+    assert printed(RECONNECTING) == [["open 0", "3.0 s", "close 0", "open 1", "7.0 s", "close 1", "open 2"]]
