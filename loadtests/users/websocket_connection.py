@@ -127,9 +127,10 @@ class WebSocketConnection:
                 raise ConnectionLost(f"the connection broke: {error}") from error
 
     def _close_reason(self) -> str:
-        if self._protocol.close_code is None:
+        close = self._protocol.close_rcvd
+        if close is None:
             return "the server closed the connection, without a close frame"
-        return f"the connection closed with {self._protocol.close_code} {self._protocol.close_reason or ''}".rstrip()
+        return f"the connection closed with {close.code} {close.reason}".rstrip()
 
 
 def payload_of(buffer: bytes, start: int) -> slice | None:

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from socketserver import BaseRequestHandler
@@ -49,16 +49,18 @@ def responding(*responses: Sequence[bytes]) -> Iterator[tuple[str, list[tuple[in
         yield address, requests
 
 
-def test_a_websocket_without_a_frame_in_time_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("serve_one", "reason"),
+    [(list, "timed out"), (lambda connection: connection.close(4401, "expired"), "closed with 4401 expired")],
+)
+def test_a_websocket_that_is_silent_or_closed_is_a_lost_connection(
+    serve_one: Callable[[ServerConnection], None], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(websocket_connection, "RESPONSE_S", 0.2)
-
-    def say_nothing(connection: ServerConnection) -> None:
-        list(connection)
-
-    with serve(say_nothing, "127.0.0.1", 0) as server:
+    with serve(serve_one, "127.0.0.1", 0) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
-        with pytest.raises(ConnectionLost, match="timed out"):
+        with pytest.raises(ConnectionLost, match=reason):
             websocket_connection.WebSocketConnection(url, lambda *_, **__: None).receive_within(5.0)
 
 
