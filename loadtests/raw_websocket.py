@@ -18,6 +18,7 @@ from loadtests.users.websocket_connection import WebSocketConnection
 from servers.core.wire import Ack, Cursor, Join, Leave, Page, Refusal, ServerFrame, Snapshot, SocketCommand, encode
 
 ACKNOWLEDGED_S = 10.0
+LATE = f"no acknowledgement within {ACKNOWLEDGED_S:g} s"
 
 
 class RawWebsocketUser(ChatUser):
@@ -48,7 +49,7 @@ class RawWebsocketUser(ChatUser):
             try:
                 ack: Ack = result.get(timeout=ACKNOWLEDGED_S)
             except gevent.Timeout:
-                raise ConnectionLost(f"no acknowledgement within {ACKNOWLEDGED_S:g} s") from None
+                raise ConnectionLost(LATE) from None
         return ack
 
     def receive(self) -> Page:
@@ -62,9 +63,20 @@ class RawWebsocketUser(ChatUser):
                     self.pending.pop(refusal.ref).set_exception(ConnectionLost(refusal.detail))
 
     def leave(self) -> Ack:
-        with timed(self.report, WEBSOCKET, "leave"):
-            self.socket.send(encode(Leave(connection=self.http.connection)))
-            while not isinstance(response := read_as(self.socket.receive(), ServerFrame), Ack):
-                pass  # pages that nobody reads any more
+        """Leave by a frame, unless the connection is closed: the server has then released the lease already."""
+        ack = Ack()
+        if self.socket.is_open:
+            with timed(self.report, WEBSOCKET, "leave"), gevent.Timeout(ACKNOWLEDGED_S, ConnectionLost(LATE)):
+                self.socket.send(encode(Leave(connection=self.http.connection)))
+                ack = self.await_left()
         self.opened.close()
-        return response
+        return ack
+
+    def await_left(self) -> Ack:
+        """Read on until the response to leaving, past pages that nobody needs and responses to earlier commands."""
+        while True:
+            match read_as(self.socket.receive(), ServerFrame):
+                case Ack(ref=0) as ack:
+                    return ack
+                case Refusal(ref=0) as refusal:
+                    raise ConnectionLost(refusal.detail)

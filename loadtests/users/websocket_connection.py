@@ -45,9 +45,14 @@ class WebSocketConnection:
         with timed(report, WEBSOCKET, "connect"):
             self._connect(url, uri)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed it, as far as has been read."""
+        return self._protocol.state is State.OPEN and self._socket.fileno() >= 0
+
     def send(self, text: bytes) -> None:
         """Send one text message; waits while the socket is full."""
-        if self._protocol.state is not State.OPEN or self._socket.fileno() < 0:
+        if not self.is_open:
             raise ConnectionLost(self._close_reason())
         self._protocol.send_text(text)
         self._flush()

@@ -124,6 +124,32 @@ print(json.dumps(seen))
 """
 
 
+LEAVING = """
+import json
+from itertools import cycle
+from types import SimpleNamespace
+from unittest.mock import Mock
+import gevent
+from loadtests import raw_websocket
+from loadtests.chat_user import ExitStack
+from loadtests.users.http_connection import ConnectionLost
+from servers.core.wire import Ack, Page, Refusal, encode
+
+raw_websocket.ACKNOWLEDGED_S = 0.1
+early = [Ack(ref=3, seq=7), Page("e", 0, 1, ())]
+refusal = Refusal("unavailable", "the store is away")
+for is_open, last in ((False, None), (True, Ack(seq=9)), (True, refusal), (True, None)):
+    user = raw_websocket.RawWebsocketUser.__new__(raw_websocket.RawWebsocketUser)
+    vars(user).update(report=Mock(), opened=ExitStack(), http=SimpleNamespace(connection="c"))
+    frames = iter([*early, last]) if last else cycle(early)
+    user.socket = Mock(is_open=is_open, receive=lambda: gevent.sleep(0) or encode(next(frames)))
+    try:
+        print(user.leave().seq)
+    except ConnectionLost as lost:
+        print(json.dumps(str(lost)))
+"""
+
+
 def printed(script: str) -> list[Any]:
     """Return the lines that a script prints, which are JSON; it prints no error."""
     command = [sys.executable, "-c", script]
@@ -149,3 +175,7 @@ def test_the_users_of_several_processes_have_numbers_without_gaps() -> None:
 
 def test_a_user_closes_a_connection_before_another_is_opened_and_waits_for_as_long_as_the_server_asks() -> None:
     assert printed(RECONNECTING) == [["open 0", "3.0 s", "close 0", "open 1", "7.0 s", "close 1", "open 2"]]
+
+
+def test_leaving_a_socket_needs_nothing_if_it_is_closed_and_else_its_own_response_in_time() -> None:
+    assert printed(LEAVING) == [0, 9, "the store is away", "no acknowledgement within 10 s"]
