@@ -130,7 +130,10 @@ class Http2Connection:
         self._protocol = H2Connection(CONFIGURATION)
         self._writing = BoundedSemaphore()
         self._protocol.initiate_connection()
-        self._flush()
+        try:
+            self._flush()
+        except OSError as error:
+            raise self._end(f"{type(error).__name__}: {error}") from error
         self._reader = gevent.spawn(self._read)
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ import trustme
 from clients import http_session
 from clients.errors import ConnectionLost
 from clients.http_session import HttpSession, Options
+from loadtests.users import http2_connection, http_connection
 from tests.support.breaking_proxy import NUMBER, Act, breaking
 from tests.support.deadline import DEADLINE_S
 from tests.support.shortest_harness import QuietHandler, http_server
@@ -89,6 +91,14 @@ def test_a_request_that_fails_says_why_and_the_next_one_is_answered() -> None:
             "lost: server: the server sent more than 100 SETTINGS frames",
             "200 on connection 3",
         ]
+
+
+def test_a_connection_that_breaks_before_its_first_frame_is_lost_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    socket = Mock(sendall=Mock(side_effect=BrokenPipeError))
+    monkeypatch.setattr(http2_connection, "connected_socket", lambda *_: socket)
+    with pytest.raises(http_connection.ConnectionLost, match="BrokenPipeError"):
+        http2_connection.Http2Connection("https://server")
+    socket.close.assert_called_once_with()
 
 
 async def test_a_client_that_stopped_connecting_halfway_loses_one_request_at_most(
