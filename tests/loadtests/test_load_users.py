@@ -14,14 +14,28 @@ from tests.support.deadline import DEADLINE_S
 
 pytestmark = pytest.mark.process
 
-HEARTBEATS = """
+IMPORTS = """
 import json
+from contextlib import ExitStack
+from itertools import cycle
 from types import SimpleNamespace
+from unittest.mock import Mock
+from locust import User
+from locust.dispatch import UsersDispatcher
+from locust.runners import LocalRunner, WorkerNode
+import gevent
 from gevent.event import AsyncResult
+from clients.inbox import Inbox
+from loadtests import raw_websocket
+from loadtests.plan.workload import Workload
 from loadtests.pusher_adapter import PusherAdapterUser
+from loadtests.users.generator_process import CHECK_S, GeneratorProcess
 from loadtests.users.http_connection import ConnectionLost
-from servers.core.wire import Cursor, Page, encode
+from loadtests.users.locust_hooks import rank_workers
+from servers.core.wire import Ack, Cursor, Page, Refusal, encode
+"""
 
+HEARTBEATS = """
 page = SimpleNamespace(event="page", data=encode(Page("e", 0, 1, ())).decode())
 
 def receive(patience_s):
@@ -54,17 +68,7 @@ for outcome in (Cursor("e", 2), ConnectionLost("no response")):
     print(json.dumps(seen))
 """
 
-
 UNFINISHED = """
-import json
-from unittest.mock import Mock
-import gevent
-from locust.runners import LocalRunner
-from clients.inbox import Inbox
-from loadtests.plan.workload import Workload
-from loadtests.users.generator_process import CHECK_S, GeneratorProcess
-from servers.core.wire import Cursor
-
 runner = Mock(spec=LocalRunner)
 process = GeneratorProcess(Mock(runner=runner), Workload(), 0.0, 1, 0)
 process.recorder.joined(0, 0, "ann", Inbox(Cursor("e", 1)), 0)
@@ -75,14 +79,7 @@ gevent.sleep(2 * CHECK_S)
 print(json.dumps([message.args[0] for message in runner.send_message.call_args_list]))
 """
 
-
 SPREAD = """
-from types import SimpleNamespace
-from locust import User
-from locust.dispatch import UsersDispatcher
-from locust.runners import WorkerNode
-from loadtests.users.locust_hooks import rank_workers
-
 workers = [WorkerNode("vm_b"), WorkerNode("vm_a")]
 dispatcher = UsersDispatcher(workers, [User])
 dispatcher.new_dispatch(5, 100)
@@ -93,16 +90,8 @@ ranks = options["ranks"]
 print(sorted(ranks[name] + 2 * index for name, counts in users.items() for index in range(counts["User"])))
 """
 
-
 RECONNECTING = """
-import json
-from types import SimpleNamespace
-from unittest.mock import Mock
-import gevent
-from loadtests.chat_user import ChatUser, ExitStack
-from loadtests.users.http_connection import ConnectionLost
-
-class User(ChatUser):
+class Reopening(raw_websocket.ChatUser):
     abstract = True
 
     def open(self, after):
@@ -115,7 +104,7 @@ class User(ChatUser):
 seen = []
 numbers = iter(range(3))
 gevent.sleep = lambda pause_s=0: seen.append(f"{pause_s} s")
-user = User.__new__(User)
+user = Reopening.__new__(Reopening)
 vars(user).update(process=Mock(), recorder=Mock(), workload=Mock(), inbox=Mock(), opened=ExitStack(), number=0)
 user.reconnecting = SimpleNamespace(next_s=lambda: 1.0)
 user._open_connection(None)
@@ -123,18 +112,7 @@ user._reconnect(ConnectionLost("busy", retry_after_s=3.0))
 print(json.dumps(seen))
 """
 
-
 LEAVING = """
-import json
-from itertools import cycle
-from types import SimpleNamespace
-from unittest.mock import Mock
-import gevent
-from loadtests import raw_websocket
-from loadtests.chat_user import ExitStack
-from loadtests.users.http_connection import ConnectionLost
-from servers.core.wire import Ack, Page, Refusal, encode
-
 raw_websocket.ACKNOWLEDGED_S = 0.1
 early = [Ack(ref=3, seq=7), Page("e", 0, 1, ())]
 refusal = Refusal("unavailable", "the store is away")
@@ -152,7 +130,7 @@ for is_open, last in ((False, None), (True, Ack(seq=9)), (True, refusal), (True,
 
 def printed(script: str) -> list[Any]:
     """Return the lines that a script prints, which are JSON; it prints no error."""
-    command = [sys.executable, "-c", script]
+    command = [sys.executable, "-c", IMPORTS + script]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE_S)
     assert (done.returncode, done.stderr) == (0, "")
     return [json.loads(line) for line in done.stdout.splitlines()]
