@@ -287,8 +287,8 @@ def test_each_load_that_the_web_interface_starts_delivers_everything(tmp_path: P
 
 
 @pytest.mark.process
-def test_the_web_interface_names_a_missing_host_and_an_invalid_field(tmp_path: Path) -> None:
-    with page(tmp_path / "out") as shown:
+def test_the_web_interface_refuses_invalid_fields_and_a_load_that_fails_sets_the_exit_status(tmp_path: Path) -> None:
+    with page(tmp_path / "out", "--exit-code-on-error", "0") as shown:
         shown.await_state("ready")
         html = shown.get("/").text
         assert "measuring_window_seconds" in html
@@ -296,12 +296,6 @@ def test_the_web_interface_names_a_missing_host_and_an_invalid_field(tmp_path: P
         assert "The host (--host) is missing" in shown.start()["message"]
         refused = shown.start(host="http://127.0.0.1:1", users_per_room="x")
         assert "Users per room: expected a whole number" in refused["message"]
-
-
-@pytest.mark.process
-def test_a_load_of_the_web_interface_that_failed_sets_the_exit_status(tmp_path: Path) -> None:
-    with page(tmp_path / "out", "--exit-code-on-error", "0") as shown:
-        shown.await_state("ready")
         assert shown.start(host="http://127.0.0.1:1")["success"]
         shown.await_output("Deliveries: none")
     assert shown.locust.returncode == 1
