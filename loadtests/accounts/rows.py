@@ -71,10 +71,11 @@ class LogEntry(NamedTuple):
 class Handshake(NamedTuple):
     """A TLS handshake of a user: its bytes, both ways, how long it took, and whether it resumed an earlier session.
 
-    Not the tickets for later sessions, which the server sends after it (RFC 8446 section 4.6.1).
+    carried: nan where the kernel does not count; without the tickets for later sessions, which the server sends after
+    it (RFC 8446 section 4.6.1).
     """
 
-    carried: int
+    carried: float
     took_us: int
     resumed: bool
 

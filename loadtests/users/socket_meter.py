@@ -7,6 +7,7 @@ them. Linux only: elsewhere there is no TCP_INFO. Leaves out connections that ar
 
 import socket as standard
 from contextlib import suppress
+from math import nan
 from time import perf_counter
 
 import gevent
@@ -31,9 +32,8 @@ class SocketMeter:
         self.handshakes: list[Handshake] = []
 
     def install(self) -> None:
-        """Hook gevent's sockets, in place of an earlier meter; does nothing where the kernel does not count."""
-        if not _kernel_counts():
-            return
+        """Hook gevent's sockets, in place of an earlier meter; where the kernel does not count, only handshakes."""
+        counts = _kernel_counts()
 
         def connect(connection: socket, address: object) -> None:
             CONNECT(connection, address)
@@ -50,10 +50,11 @@ class SocketMeter:
             begun_s = perf_counter()
             DO_HANDSHAKE(connection)  # type: ignore[no-untyped-call]
             took_us = round(1e6 * (perf_counter() - begun_s))
-            carried = sum(_carried(connection.fileno(), end_was_read=False))
+            carried = sum(_carried(connection.fileno(), end_was_read=False)) if counts else nan
             self.handshakes.append(Handshake(carried, took_us, bool(connection.session_reused)))
 
-        socket.connect, socket._real_close = connect, real_close
+        if counts:
+            socket.connect, socket._real_close = connect, real_close
         SSLSocket.do_handshake = do_handshake  # type: ignore[method-assign]
 
     def total(self) -> WireBytes:

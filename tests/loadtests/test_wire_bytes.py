@@ -4,11 +4,15 @@ import socket
 import subprocess
 import sys
 from contextlib import nullcontext
+from math import isnan
 from struct import pack
+from unittest.mock import Mock
 
 import pytest
+from gevent.ssl import SSLSocket
 
 from loadtests.accounts.wire_bytes import INFO_BYTES, WireBytes, disagreements, from_tcp_info
+from loadtests.users import socket_meter
 from tests.support.deadline import DEADLINE_S
 from tests.support.loadtest_rows import counted
 
@@ -78,6 +82,19 @@ def test_counts_may_differ_by_what_passed_around_the_windows_ends_and_totals_not
     for other_total in (WireBytes(1101, 1700), WireBytes(1100, 1699)):
         (message,) = disagreements(client, WireBytes(100, 700), other_total)
         assert message.startswith("over all, the generator counted 1,100 bytes up and 1,700 down")
+
+
+def test_where_the_kernel_does_not_count_handshakes_are_counted_and_their_bytes_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket_meter, "_kernel_counts", lambda: False)
+    monkeypatch.setattr(socket_meter, "DO_HANDSHAKE", lambda _: None)
+    monkeypatch.setattr(SSLSocket, "do_handshake", None)  # which is restored after the test
+    meter = socket_meter.SocketMeter()
+    meter.install()
+    SSLSocket.do_handshake(Mock(session_reused=True))
+    ((carried, _, resumed),) = meter.handshakes
+    assert isnan(carried) and resumed
 
 
 GOODBYE = """
