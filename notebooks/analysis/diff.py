@@ -73,22 +73,8 @@ class Change(NamedTuple):
         return self.first.is_below(self.second) or self.second.is_below(self.first)
 
 
-class Ranking(NamedTuple):
-    """By one figure of one load, a transport is below another, and that is more than chance."""
-
-    scenario: str
-    point: str
-    figure: str
-    lower: str
-    higher: str
-
-    @property
-    def reversed(self) -> "Ranking":
-        """The opposite ranking."""
-        return self._replace(lower=self.higher, higher=self.lower)
-
-    def __str__(self) -> str:
-        return f"{_name((self.scenario, self.point, self.figure))}: {self.lower} below {self.higher}"
+Ranking = tuple[str, ...]
+"""Scenario, point, figure, and two transports: the first is below the second, by more than chance."""
 
 
 class Side(NamedTuple):
@@ -99,13 +85,13 @@ class Side(NamedTuple):
 
     def rankings(self, shared_with: "Side") -> set[Ranking]:
         """Return which transport is below which, by the figures that the other run has, too."""
-        found = set()
+        found: set[Ranking] = set()
         for low, high in permutations(self.figures.keys() & shared_with.figures.keys(), 2):
             (scenario, point, lower), figure = low
             (*other, higher), other_figure = high
             is_pair = (scenario, point, figure) == (*other, other_figure)
             if is_pair and self.figures[low].is_below(self.figures[high]):
-                found.add(Ranking(scenario, point, figure, lower, higher))
+                found.add((scenario, point, figure, lower, higher))
         return found
 
 
@@ -143,13 +129,13 @@ def changes(first: Side, second: Side) -> list[Change]:
 def ranking_sentences(first: Side, second: Side) -> list[str]:
     """Return in sentences which rankings of the first run the second one has."""
     claimed, again = first.rankings(second), second.rankings(first)
-    contradicted = sorted(ranking for ranking in claimed if ranking.reversed in again)
-    unclear = sorted(claimed - again - set(contradicted))
+    opposite = {(*figure, higher, lower) for *figure, lower, higher in again}
+    contradicted, unclear = sorted(claimed & opposite), sorted(claimed - again - opposite)
     return [
         f"Rankings by more than chance in the first run: {len(claimed)}. In the second run {len(claimed & again)} are "
         f"the same, {len(unclear)} are within chance, and {len(contradicted)} are reversed.",
-        *(f"Reversed: {ranking}." for ranking in contradicted),
-        *(f"Within chance: {ranking}." for ranking in unclear),
+        *(f"Reversed: {_name(figure)}: {lower} below {higher}." for *figure, lower, higher in contradicted),
+        *(f"Within chance: {_name(figure)}: {lower} below {higher}." for *figure, lower, higher in unclear),
     ]
 
 
