@@ -35,9 +35,10 @@ def pusher_and_serverless(
     if webhooks:
         api = metering.without_heartbeats(api, activity)
         messages_per_day += metering.presence_messages(activity)
+    seconds = metering.in_functions(api.requests.of(month), api.cpu_s.of(month), activity, assumed)
     egress = api.down_bytes.of(month._replace(deliveries=0.0)) + api.publish_bytes.of(month)
     return {
-        host or "vercel": metering.functions(metering.function_seconds(api, activity, assumed), egress, assumed),
+        host or "vercel": metering.functions(seconds, egress, assumed),
         "pusher": {"messages_per_day": messages_per_day, "connections": activity.online_at_peak},
         "neon": {"database_cu_h": assumed["database_cu"] * activity.occupied_h},
     }

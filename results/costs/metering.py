@@ -13,7 +13,7 @@ from math import ceil
 from results import theory
 from results.costs.plans import Usage
 from results.costs.rates import Causes, Rates
-from servers.transports import Reads, Transport, find
+from servers.transports import Reads, Transport
 
 DAYS = 30
 HOUR_S = 3600.0
@@ -116,25 +116,15 @@ class FunctionSeconds:
     alive: float
 
 
-def function_seconds(measured: Rates, activity: Activity, assumed: Mapping[str, float]) -> FunctionSeconds:
-    """Return the time that a transport's API would take as functions.
-
-    An ordinary request waits for the assumed time; a held request or an open connection waits while its user is online.
-    """
-    month = activity.month
-    held_open = month.user_s if is_held(find(measured.slug)) else 0.0
-    return in_functions(measured.requests.of(month), measured.cpu_s.of(month), activity, assumed, held_open)
-
-
 def in_functions(
-    invocations: float, active: float, activity: Activity, assumed: Mapping[str, float], held_open: float = 0.0
+    invocations: float, active: float, activity: Activity, assumed: Mapping[str, float]
 ) -> FunctionSeconds:
-    """Return the time in functions of a month's requests. active, held_open: their seconds of CPU and of waiting.
+    """Return the time in functions of a month's requests, each of which waits as assumed. active: their seconds of CPU.
 
     An instance is alive while it serves a request. With few requests in flight, one instance is alive while there is at
     least one request; with many, each instance serves the assumed number at once.
     """
-    held = invocations * assumed["wait_s_per_request"] + active + held_open
+    held = invocations * assumed["wait_s_per_request"] + active
     in_flight = held / activity.open_s
     alive = activity.open_s * max(theory.occupied_share(in_flight), in_flight / assumed["requests_at_once"])
     return FunctionSeconds(invocations, held, active, alive)

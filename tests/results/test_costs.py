@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.costs.deployments import DEPLOYMENTS, bill, last_free, measured_in, pusher_and_serverless
-from results.costs.metering import Activity, function_seconds, own_server, pusher_messages
+from results.costs.metering import Activity, in_functions, own_server, pusher_messages
 from results.costs.plans import Bill, BillItem, PricePlan, cheapest, load_prices
-from results.costs.rates import LOADS, Causes, Rate, Rates, fitted, rates
+from results.costs.rates import LOADS, Causes, Rate, fitted, rates
 from results.schema import CELLS, CELLS_FILE
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -214,21 +214,7 @@ def test_pusher_counts_a_publish_and_every_delivery() -> None:
     assert 200_000 // pusher_messages(1, 100) == 1980, "messages a day in a room of a hundred end the sandbox"
 
 
-@pytest.mark.parametrize(
-    ("slug", "is_held"),
-    [("long_polling", True), ("raw_websocket", True), ("short_polling", False), ("pusher_adapter", False)],
-)
-def test_a_connection_is_held_while_its_user_is_online_and_a_poll_is_not(slug: str, is_held: bool) -> None:
-    online_s = 60 * 2 * 3600 * 30
-    activity = Activity(60, hours_per_day=2, open_hours=12)
-    seconds = function_seconds(rates(REFERENCE, slug), activity, PRICES.assumptions)
-    assert (seconds.held > online_s) is is_held
-    assert seconds.active < seconds.held
-
-
 def test_an_instance_is_alive_while_a_request_is_in_it() -> None:
-    none = Rate(0, 0, 0)
-    requests = Rates("short_polling", Rate(0, 0, 1), none, none, none, 0, 0, 1)
-    seconds = function_seconds(requests, Activity(6), {"wait_s_per_request": 1.0, "requests_at_once": 10})
-    one_in_flight = (1 - exp(-1)) * Activity(6).open_s
-    assert seconds.alive == pytest.approx(one_in_flight)
+    open_s = Activity(6).open_s  # and as many requests, of a second each: one is in flight on average
+    seconds = in_functions(open_s, 0.0, Activity(6), {"wait_s_per_request": 1.0, "requests_at_once": 10})
+    assert seconds.alive == pytest.approx((1 - exp(-1)) * open_s)
