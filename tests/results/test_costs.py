@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.costs.deployments import DEPLOYMENTS, bill, last_free, measured_in, pusher_and_serverless
-from results.costs.metering import Activity, in_functions, own_server, pusher_messages
+from results.costs.metering import Activity, in_functions, own_server
 from results.costs.plans import Bill, BillItem, PricePlan, cheapest, load_prices
 from results.costs.rates import LOADS, Causes, Rate, fitted, rates
 from results.schema import CELLS, CELLS_FILE
@@ -104,11 +104,6 @@ def test_a_single_server_ends_where_its_core_is_full() -> None:
 @pytest.mark.parametrize(("host", "usd"), [("render", 7), ("vps", 5)])
 def test_a_server_can_be_priced_at_another_host(host: str, usd: int) -> None:
     assert bill("single-server", Activity(100), MEASURED, PRICES, host=host).usd == usd
-
-
-@pytest.mark.parametrize("free", [0, 43, MOST])
-def test_free_ends_exactly_where_a_price_begins(free: int) -> None:
-    assert last_free(lambda users: Bill((BillItem("shop", 0 if users <= free else 20),)), MOST) == free
 
 
 def plan(name: str, usd: float, **fields: Any) -> PricePlan:
@@ -206,12 +201,6 @@ def test_rates_fit_every_load_of_the_reference_and_cpu_with_the_most_users_is_at
     for row in largest.to_dict("records"):
         predicted = found.cpu_s.of(Causes(row["events"], row["delivered"], row["users"] * row["measured_s"]))
         assert 0.9 * row["api_cpu_s"] < predicted < 4 * row["api_cpu_s"]
-
-
-def test_pusher_counts_a_publish_and_every_delivery() -> None:
-    assert pusher_messages(1, 50) == 51  # the vendor's own examples
-    assert pusher_messages(40_000, 500) == 20_040_000
-    assert 200_000 // pusher_messages(1, 100) == 1980, "messages a day in a room of a hundred end the sandbox"
 
 
 def test_an_instance_is_alive_while_a_request_is_in_it() -> None:
