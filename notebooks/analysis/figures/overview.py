@@ -116,12 +116,8 @@ def _lane_texts(place: Placing, top_in: float, layout: Layout, run: Run, slug: s
         below = TIED if tied else f"95 % in {wording.duration(p95_ms.value)}"
         place.text(layout.latency_left, top_in + 0.34, below, color=GREY)
     place.text(layout.requests_left, top_in, wording.amount(requests.total.value) if requests else "", **big)
-    if empty_reads := price(run, slug, EMPTY):
-        empty = f"{empty_reads.total.value:.0f} % empty"
-    elif run.cells_of(slug)[EMPTY.divisor].sum():
-        empty = ""
-    else:
-        empty = "nobody polls"
+    empty_reads = price(run, slug, EMPTY)
+    empty = f"{empty_reads.total.value:.0f} % empty" if empty_reads else "nobody polls"
     place.text(layout.requests_left, top_in + 0.34, empty, color=GREY)
 
 
