@@ -80,7 +80,7 @@ TIMELINE = _TABLES["timeline"]
 """Table `timeline`: the first user's connection on each transport and host; for polling, the requests."""
 
 VICTIMS = _TABLES["victims"]
-"""Columns of kills that older records lack: they are read as 0, and nothing is shown of them."""
+"""Columns of kills: how many of them were those of each process."""
 
 DRILLS = {"kills": _TABLES["kills"] + VICTIMS, **{name: _TABLES[name] for name in ("fuzz", "soak", "faults")}}
 """The tables of drills.json; each row has the commit that was tested, and when its step was over."""
