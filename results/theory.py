@@ -12,9 +12,6 @@ from math import exp, expm1, sqrt
 Pause = tuple[float, float]
 """The length of a poller's pause, in seconds, and its share of all pauses."""
 
-FRAME_HEADER_BYTES = 2
-MASKING_KEY_BYTES = 4
-
 
 def uniform_wait_cdf(wait_s: float, interval_s: float) -> float:
     """Return the share of events that a poller sees within `wait_s`: Uniform(0, T).
@@ -208,7 +205,7 @@ def frame_overhead_bytes(payload_bytes: int, *, masked: bool) -> int:
 
     Two bytes; 2 more for a length above 125, or 8 for one above 65,535; 4 for the masking key, which clients must send.
     """
-    header_bytes = FRAME_HEADER_BYTES + (MASKING_KEY_BYTES if masked else 0)
+    header_bytes = 2 + (4 if masked else 0)
     if payload_bytes <= 125:
         return header_bytes
     return header_bytes + (2 if payload_bytes <= 0xFFFF else 8)
