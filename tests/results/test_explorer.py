@@ -136,11 +136,6 @@ def test_a_measured_load_takes_as_much_cpu_as_the_unit_costs_and_their_errors_al
     assert shares.max() <= 1 + unit["error"]
 
 
-def test_each_load_is_listed_once() -> None:
-    inputs = [tuple(load["inputs"].items()) for load in CONSTANTS["loads"]]
-    assert len(set(inputs)) == len(inputs)
-
-
 def test_a_run_of_few_loads_scales_the_committed_unit_costs_on_each_of_its_links() -> None:
     """What was counted on a link is then what these unit costs say of its cells."""
     made = constants(REFERENCE / "link")

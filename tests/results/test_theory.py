@@ -89,12 +89,6 @@ def test_requests_and_waits_of_a_poller_with_back_off_match_a_simulated_one(rate
     assert theory.back_off_pauses(0.0, INTERVAL_S, limit_s, 0.1) == [(max(INTERVAL_S, limit_s), 1.0)]
 
 
-def test_empty_polls_match_a_simulated_poller() -> None:
-    arrivals_s = poisson_arrivals_s(RATE_PER_S, 40_000)
-    events = np.histogram(arrivals_s, bins=np.arange(0, arrivals_s[-1], INTERVAL_S))[0]
-    assert (events == 0).mean() == pytest.approx(theory.empty_share(RATE_PER_S, INTERVAL_S), rel=0.03)
-
-
 @pytest.mark.parametrize("rate_per_s", [0.02, 0.8, 5.0, 50.0])
 @pytest.mark.parametrize("hold_s", [3.0, 25.0])
 def test_long_polling_asks_as_often_and_events_wait_for_it_as_long_as_with_a_simulated_client(
