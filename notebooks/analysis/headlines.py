@@ -54,8 +54,7 @@ def latency_finding(run: Run) -> str:
 
 def price_finding(run: Run) -> str:
     """Return the headline about cost: the most and the fewest requests per delivered message."""
-    prices = {slug: price(run, slug, REQUESTS) for slug in run.slugs}
-    paid = {slug: found.total.value for slug, found in prices.items() if found}
+    paid = {slug: found.total.value for slug in run.slugs if (found := price(run, slug, REQUESTS))}
     dearest, cheapest = max(paid, key=paid.__getitem__), min(paid, key=paid.__getitem__)
     most, least = amount(paid[dearest]), amount(paid[cheapest])
     costs = f"Each delivery costs {most} HTTP {'request' if most == '1' else 'requests'}"

@@ -15,17 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from results.schema import (
-    CELLS,
-    CELLS_FILE,
-    DELIVERIES,
-    DELIVERIES_FILE,
-    KEY,
-    KINDS,
-    KINDS_FILE,
-    MANIFEST,
-    Column,
-)
+from results.schema import CELLS, CELLS_FILE, DELIVERIES, DELIVERIES_FILE, KEY, KINDS, KINDS_FILE, MANIFEST, Column
 from servers import transports
 from servers.transports import Reads
 

@@ -9,7 +9,6 @@ from notebooks.analysis.deployments.managed import counted_per_message, minutes_
 from notebooks.analysis.deployments.reports import MANAGED, SEPARATE, SINGLE, STORE
 from notebooks.analysis.deployments.side_by_side import half_within_ms, lost
 from notebooks.analysis.quantiles import resolution_on
-from notebooks.analysis.runs import Run
 from notebooks.analysis.shared_store import StoreChoice, load_shared_store
 from results.costs.deployments import bill, bills, last_free
 from results.costs.metering import Activity
@@ -42,16 +41,13 @@ def free_tier(evidence: Evidence) -> Observed:
     by_users = bills(Activity(1), evidence.rates, load_prices())[MANAGED]
     users = last_free(by_users, MOST)
     ends = ", ".join(limit.capitalize().replace(": ", "'s ") for limit in by_users(users + 1).exceeded)
-    sizes = " and ".join(wording.amount(counted_per_message(run).value) for run in (talk, large))
+    counts = " and ".join(wording.amount(counted_per_message(run).value) for run in (talk, large))
+    sizes = " and ".join(str(run.cells["room_size"].iloc[0]) for run in (talk, large))
     return Observed(
         lasts < DAY_MINUTES,
-        f"a message counts {sizes} in rooms of {_size(talk)} and {_size(large)}; the conversation of "
-        f"{talk.cells['users'].max()} uses up {sandbox:,} in {lasts:.0f} minutes; free for {users} users ({ends})",
+        f"a message counts {counts} in rooms of {sizes}; the conversation of {talk.cells['users'].max()} uses up "
+        f"{sandbox:,} in {lasts:.0f} minutes; free for {users} users ({ends})",
     )
-
-
-def _size(run: Run) -> int:
-    return int(run.cells["room_size"].iloc[0])
 
 
 def external_dependency(evidence: Evidence) -> Observed:
