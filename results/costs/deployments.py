@@ -35,10 +35,9 @@ def pusher_and_serverless(
     if webhooks:
         api = metering.without_heartbeats(api, activity)
         messages_per_day += metering.presence_messages(activity)
-    seconds = metering.in_functions(api.requests.of(month), api.cpu_s.of(month), activity, assumed)
     egress = api.down_bytes.of(month._replace(deliveries=0.0)) + api.publish_bytes.of(month)
     return {
-        host or "vercel": metering.functions(seconds, egress, assumed),
+        host or "vercel": metering.functions(api.requests.of(month), api.cpu_s.of(month), egress, activity, assumed),
         "pusher": {"messages_per_day": messages_per_day, "connections": activity.online_at_peak},
         "neon": {"database_cu_h": assumed["database_cu"] * activity.occupied_h},
     }
@@ -54,9 +53,9 @@ def separate_websocket_server(
     """
     command = measured[STREAM]
     events = activity.month.events
-    seconds = metering.in_functions(events, command.cpu_s.event * events, activity, assumed)
+    cpu_s, egress = (rate.event * events for rate in (command.cpu_s, command.down_bytes))
     return {
-        "vercel": metering.functions(seconds, command.down_bytes.event * events, assumed),
+        "vercel": metering.functions(events, cpu_s, egress, activity, assumed),
         host or "railway": metering.own_server(measured[SOCKETS], activity, assumed, scales_out=True),
         "neon": {"database_cu_h": assumed["database_cu"] * 24 * DAYS},
     }

@@ -106,38 +106,24 @@ def is_held(transport: Transport) -> bool:
     return transport.reads is not Reads.POLL and not transport.needs_push_service
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSeconds:
-    """Time in functions in a month: held is the sum over requests, active is CPU, alive is the sum over instances."""
+def functions(
+    invocations: float, cpu_s: float, egress_bytes: float, activity: Activity, assumed: Mapping[str, float]
+) -> Usage:
+    """Return the usage of a serverless host in a month, with the meters of both ways in which it bills.
 
-    invocations: float
-    held: float
-    active: float
-    alive: float
-
-
-def in_functions(
-    invocations: float, active: float, activity: Activity, assumed: Mapping[str, float]
-) -> FunctionSeconds:
-    """Return the time in functions of a month's requests, each of which waits as assumed. active: their seconds of CPU.
-
-    An instance is alive while it serves a request. With few requests in flight, one instance is alive while there is at
-    least one request; with many, each instance serves the assumed number at once.
+    Each request is held for its CPU time and an assumed wait. An instance is alive while it serves a request. With few
+    requests in flight, one instance is alive while there is at least one request; with many, each instance serves the
+    assumed number at once.
     """
-    held = invocations * assumed["wait_s_per_request"] + active
-    in_flight = held / activity.open_s
-    alive = activity.open_s * max(theory.occupied_share(in_flight), in_flight / assumed["requests_at_once"])
-    return FunctionSeconds(invocations, held, active, alive)
-
-
-def functions(seconds: FunctionSeconds, egress_bytes: float, assumed: Mapping[str, float]) -> Usage:
-    """Return the usage of a serverless host, with the meters of both ways in which it bills."""
+    held_s = invocations * assumed["wait_s_per_request"] + cpu_s
+    in_flight = held_s / activity.open_s
+    alive_s = activity.open_s * max(theory.occupied_share(in_flight), in_flight / assumed["requests_at_once"])
     return {
-        "invocations": seconds.invocations,
-        "edge_requests": seconds.invocations,
-        "active_cpu_h": seconds.active / HOUR_S,
-        "memory_gb_h": seconds.alive / HOUR_S * assumed["function_memory_gb"],
-        "function_gb_h": seconds.held / HOUR_S * assumed["classic_memory_gb"],
+        "invocations": invocations,
+        "edge_requests": invocations,
+        "active_cpu_h": cpu_s / HOUR_S,
+        "memory_gb_h": alive_s / HOUR_S * assumed["function_memory_gb"],
+        "function_gb_h": held_s / HOUR_S * assumed["classic_memory_gb"],
         "egress_gb": egress_bytes / GB,
     }
 

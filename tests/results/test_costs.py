@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.costs.deployments import DEPLOYMENTS, bill, last_free, measured_in, pusher_and_serverless
-from results.costs.metering import Activity, in_functions, own_server
+from results.costs.metering import Activity, functions, own_server
 from results.costs.plans import Bill, BillItem, PricePlan, cheapest, load_prices
 from results.costs.rates import LOADS, Causes, Rate, fitted, rates
 from results.schema import CELLS, CELLS_FILE
@@ -205,5 +205,6 @@ def test_rates_fit_every_load_of_the_reference_and_cpu_with_the_most_users_is_at
 
 def test_an_instance_is_alive_while_a_request_is_in_it() -> None:
     open_s = Activity(6).open_s  # and as many requests, of a second each: one is in flight on average
-    seconds = in_functions(open_s, 0.0, Activity(6), {"wait_s_per_request": 1.0, "requests_at_once": 10})
-    assert seconds.alive == pytest.approx((1 - exp(-1)) * open_s)
+    assumed = {"wait_s_per_request": 1.0, "requests_at_once": 10, "function_memory_gb": 1.0, "classic_memory_gb": 1.0}
+    usage = functions(open_s, 0.0, 0.0, Activity(6), assumed)
+    assert usage["memory_gb_h"] == pytest.approx((1 - exp(-1)) * open_s / 3600)
