@@ -64,19 +64,15 @@ class Drills:
         by_quarter = self.session[self.session["transport"] == slug].groupby("quarter")[figure]
         return by_quarter.last() if figure == P99 else by_quarter.mean()
 
-    def growth(self, figure: str) -> dict[str, float]:
-        """Return by transport a figure's last quarter divided by its second one, or for P99 by its first.
-
-        A transport whose soak has not reached its last quarter is left out.
-        """
-        found = {slug: list(self.quarters(slug, figure)) for slug in in_registry_order(self.session["transport"])}
-        first = 0 if figure == P99 else 1
-        return {slug: quarters[-1] / quarters[first] for slug, quarters in found.items() if len(quarters) == QUARTERS}
+    def growth(self, slug: str, figure: str) -> float:
+        """Return a figure's last quarter divided by its second one, or for P99 by its first; nan before the last."""
+        quarters = list(self.quarters(slug, figure))
+        return quarters[-1] / quarters[0 if figure == P99 else 1] if len(quarters) == QUARTERS else np.nan
 
     def excesses(self) -> list[str]:
         """Return what grew beyond GROWTH_MAX, or by an unknown factor, and which listeners refused most inputs."""
         found = {
-            f"soak: growth of {figure}, {slug}": self.growth(figure).get(slug, np.nan) / GROWTH_MAX[figure]
+            f"soak: growth of {figure}, {slug}": self.growth(slug, figure) / GROWTH_MAX[figure]
             for figure in GROWTH_MAX
             for slug in in_registry_order(self.tables["soak"]["transport"])
         }
@@ -88,7 +84,7 @@ class Drills:
 
     def _soak(self, slug: str) -> tuple[str, str]:
         rows = self.session[self.session["transport"] == slug]
-        growth = [self.growth(figure).get(slug, np.nan) - 1 for figure in (MEMORY, DESCRIPTORS, P99)]
+        growth = [self.growth(slug, figure) - 1 for figure in (MEMORY, DESCRIPTORS, P99)]
         memory, descriptors, p99_growth = ("unknown" if np.isnan(value) else f"{value:+.1%}" for value in growth)
         minutes = (rows["at_s"].max() - rows["at_s"].min()) / MINUTE_S
         extent = f"{minutes:.0f} minutes, {rows['messages'].max():,} messages"

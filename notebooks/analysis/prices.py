@@ -62,14 +62,8 @@ def price(run: Run, slug: str, measure: Measure) -> Price | None:
     api, service = _sum(cells, measure.api), _sum(cells, measure.push_service)
     total = interval(list(by_repeat(run, slug, measure)))
     part = total.value * float(service.sum() / ((api + service).sum() or 1.0))
-    return Price(total, part, _predicted(run, slug, measure))
-
-
-def _predicted(run: Run, slug: str, measure: Measure) -> float | None:
-    if not measure.predict:
-        return None
-    value: float | None = getattr(predict(run, slug), measure.predict)
-    return None if value is None else value * measure.scale
+    predicted = getattr(predict(run, slug), measure.predict) if measure.predict else None
+    return Price(total, part, None if predicted is None else predicted * measure.scale)
 
 
 def predict(run: Run, slug: str) -> Prediction:
