@@ -46,11 +46,6 @@ class PricePlan:
             shares["credit_usd"] = self._metered_usd(usage) / self.credit_usd
         return shares
 
-    def fullest(self, usage: Usage) -> str:
-        """Return the hard limit of which the largest share is used."""
-        shares = self.shares(usage)
-        return max(shares, key=shares.__getitem__)
-
     def _metered_usd(self, usage: Usage) -> float:
         beyond = {meter: max(0.0, usage[meter] - self.included.get(meter, 0.0)) for meter in self.unit_usd}
         return sum(amount * self.unit_usd[meter] for meter, amount in beyond.items())
@@ -61,7 +56,7 @@ class BillItem:
     """What one service costs in a month.
 
     usd: of the cheapest plan that suffices; infinite if none does. exceeded: the limit that rules out the next smaller
-    plan.
+    plan; of several the one that is exceeded most.
     """
 
     service: str
@@ -74,8 +69,9 @@ def cheapest(service: str, plans: Sequence[PricePlan], usage: Usage) -> BillItem
     costs = [plan.cost_usd(usage) for plan in plans]
     usd = min(costs)
     smaller = plans if usd == inf else plans[: costs.index(usd)]
-    exceeded = [plan.fullest(usage) for plan in smaller if plan.cost_usd(usage) == inf]
-    return BillItem(service, usd, exceeded[-1] if exceeded else "")
+    too_small = [plan for plan in smaller if plan.cost_usd(usage) == inf]
+    shares = too_small[-1].shares(usage) if too_small else {}
+    return BillItem(service, usd, max(shares, key=shares.__getitem__, default=""))
 
 
 @dataclass(frozen=True, slots=True)
