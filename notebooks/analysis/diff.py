@@ -77,25 +77,18 @@ Ranking = tuple[str, ...]
 """Scenario, point, figure, and two transports: the first is below the second, by more than chance."""
 
 
-class Side(NamedTuple):
-    """One of the two runs: the figures of each load."""
-
-    folder: Path
-    figures: Figures
-
-    def rankings(self, shared_with: "Side") -> set[Ranking]:
-        """Return which transport is below which, by the figures that the other run has, too."""
-        found: set[Ranking] = set()
-        for low, high in permutations(self.figures.keys() & shared_with.figures.keys(), 2):
-            (scenario, point, lower), figure = low
-            (*other, higher), other_figure = high
-            is_pair = (scenario, point, figure) == (*other, other_figure)
-            if is_pair and self.figures[low].is_below(self.figures[high]):
-                found.add((scenario, point, figure, lower, higher))
-        return found
+def rankings(own: Figures, shared_with: Figures) -> set[Ranking]:
+    """Return which transport is below which in a run, by the figures that the other run has, too."""
+    found: set[Ranking] = set()
+    for low, high in permutations(own.keys() & shared_with.keys(), 2):
+        (scenario, point, lower), figure = low
+        (*other, higher), other_figure = high
+        if (scenario, point, figure) == (*other, other_figure) and own[low].is_below(own[high]):
+            found.add((scenario, point, figure, lower, higher))
+    return found
 
 
-def read_side(folder: Path, left_out: Container[tuple[str, str]] = ()) -> Side:
+def figures_of(folder: Path, left_out: Container[tuple[str, str]] = ()) -> Figures:
     """Read a run, but for some loads, with a value for each repeat that is not void; raises BrokenRun."""
     figures: dict[tuple[Key, str], Figure] = {}
     for scenario, point in loads(folder):
@@ -104,8 +97,8 @@ def read_side(folder: Path, left_out: Container[tuple[str, str]] = ()) -> Side:
         with suppress(NothingValid):
             run = load(folder, scenario, point)
             for slug in run.slugs:
-                figures |= {((scenario, point, slug), name): figure for name, figure in _figures_of(run, slug)}
-    return Side(folder, figures)
+                figures |= {((scenario, point, slug), name): figure for name, figure in _figures(run, slug)}
+    return figures
 
 
 def unequal_loads(first: Path, second: Path) -> dict[tuple[str, str], str]:
@@ -120,15 +113,14 @@ def unequal_loads(first: Path, second: Path) -> dict[tuple[str, str], str]:
     return {key: ", ".join(names) for key, names in unequal.items() if names}
 
 
-def changes(first: Side, second: Side) -> list[Change]:
+def changes(first: Figures, second: Figures) -> list[Change]:
     """Return every figure of every load that both runs have."""
-    both = first.figures.keys() & second.figures.keys()
-    return [Change(*key, first.figures[key], second.figures[key]) for key in first.figures if key in both]
+    return [Change(*key, first[key], second[key]) for key in first if key in second]
 
 
-def ranking_sentences(first: Side, second: Side) -> list[str]:
+def ranking_sentences(first: Figures, second: Figures) -> list[str]:
     """Return in sentences which rankings of the first run the second one has."""
-    claimed, again = first.rankings(second), second.rankings(first)
+    claimed, again = rankings(first, second), rankings(second, first)
     opposite = {(*figure, higher, lower) for *figure, lower, higher in again}
     contradicted, unclear = sorted(claimed & opposite), sorted(claimed - again - opposite)
     return [
@@ -139,10 +131,10 @@ def ranking_sentences(first: Side, second: Side) -> list[str]:
     ]
 
 
-def verdict_sentences(first: Side, second: Side) -> list[str]:
+def verdict_sentences(first: Path, second: Path) -> list[str]:
     """Return in sentences how many verdicts of the ledger are the same on both runs, and which are not."""
     try:
-        pairs = list(zip(ledger.ledger(first.folder), ledger.ledger(second.folder), strict=True))
+        pairs = list(zip(ledger.ledger(first), ledger.ledger(second), strict=True))
     except ValueError as error:  # a run may lack what a claim is measured by
         return [f"The verdicts are not compared: {error}."]
     differ = [(before, after) for before, after in pairs if before.finding.verdict != after.finding.verdict]
@@ -155,15 +147,15 @@ def verdict_sentences(first: Side, second: Side) -> list[str]:
 def diff(first: Path, second: Path) -> Group:
     """Return both runs side by side, how many changes are more than chance, and where both agree; raises BrokenRun."""
     unequal = unequal_loads(first, second)
-    before, after = (read_side(folder, unequal) for folder in (first, second))
+    before, after = (figures_of(folder, unequal) for folder in (first, second))
     found = changes(before, after)
-    only = sorted({key for key, _ in before.figures} ^ {key for key, _ in after.figures})
+    only = sorted({key for key, _ in before} ^ {key for key, _ in after})
     p50_ms, p95_ms = (_largest_error(found, name) for name in (P50, P95))
     notes = [HOW_TO_READ.format(p50_ms=p50_ms, p95_ms=p95_ms)] if found else []
     notes += [f"Only in one of the runs: {'; '.join(map(_name, only))}."] if only else []
     notes += [f"Not compared, since the loads differ: {_name(key)} ({names})." for key, names in unequal.items()]
     notes += [f"Changes by more than chance: {sum(change.is_claimed for change in found)}."]
-    notes += [*ranking_sentences(before, after), *verdict_sentences(before, after)]
+    notes += [*ranking_sentences(before, after), *verdict_sentences(first, second)]
     return Group(FittedTable(columns_of("diff"), list(map(_row, found))), *map(note, notes))
 
 
@@ -182,7 +174,7 @@ def _name(key: Sequence[str]) -> str:
     return ", ".join(filter(None, key))
 
 
-def _figures_of(run: Run, slug: str) -> Iterator[tuple[str, Figure]]:
+def _figures(run: Run, slug: str) -> Iterator[tuple[str, Figure]]:
     """Yield the figures of a transport, as far as its server counts them: requests, bytes, CPU time, and latencies."""
     for name, measure in PRICES.items():
         if not is_uncounted(run, slug, measure):

@@ -12,7 +12,7 @@ from loadtests.__main__ import app
 from notebooks.analysis.claims import ledger
 from notebooks.analysis.claims.claim import Finding, Verdict
 from notebooks.analysis.claims.ledger import Entry
-from notebooks.analysis.diff import P50, Change, Figure, Side, changes, ranking_sentences, read_side, verdict_sentences
+from notebooks.analysis.diff import P50, Change, Figure, changes, figures_of, ranking_sentences, verdict_sentences
 from results.schema import CELLS_FILE, MANIFEST
 from tests.support.synthetic_run import SyntheticRun, write
 
@@ -20,7 +20,7 @@ RAW, LONG = ("conversation", "", "raw_websocket"), ("conversation", "", "long_po
 
 
 def p50_is_claimed(first: Path, second: Path) -> dict[tuple[str, str, str], bool]:
-    return {each.key: each.is_claimed for each in changes(read_side(first), read_side(second)) if each.name == P50}
+    return {each.key: each.is_claimed for each in changes(figures_of(first), figures_of(second)) if each.name == P50}
 
 
 def test_a_latency_that_grew_is_claimed_and_one_within_the_generators_error_is_not(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_one_repeat_has_no_range_and_a_void_one_does_not_count(tmp_path: Path) -
     assert p50_is_claimed(before, once) == {RAW: False}
     void = {(RAW[2], repeat): "void" for repeat in (0, 1)}
     left = write(tmp_path / "left", SyntheticRun(repeats=3, slugs=[RAW[2]], push_s={RAW[2]: 0.05}, verdicts=void))
-    assert [len(each.second.values) for each in changes(read_side(before), read_side(left))] == [1] * 5
+    assert [len(each.second.values) for each in changes(figures_of(before), figures_of(left))] == [1] * 5
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,8 @@ def test_a_ranking_is_found_again_or_within_chance_or_reversed(tmp_path: Path, r
     slugs = [RAW[2], LONG[2]]
     before = write(tmp_path / "before", SyntheticRun(repeats=3, slugs=slugs, push_s={RAW[2]: 0.004, LONG[2]: 0.020}))
     after = write(tmp_path / "after", SyntheticRun(repeats=3, slugs=slugs, push_s={RAW[2]: raw_s, LONG[2]: 0.020}))
-    only_p50 = [
-        each._replace(figures={key: each.figures[key] for key in each.figures if key[1] == P50})
-        for each in map(read_side, (before, after))
-    ]
+    runs = map(figures_of, (before, after))
+    only_p50 = [{key: figure for key, figure in figures.items() if key[1] == P50} for figures in runs]
     for sentence, expected in zip(ranking_sentences(*only_p50), said, strict=True):
         assert expected in sentence
 
@@ -70,7 +68,7 @@ def test_a_verdict_that_two_runs_do_not_share_is_named(tmp_path: Path, monkeypat
     verdicts = {"a": Verdict.HOLDS, "b": Verdict.HOLDS_WHEN}
     of_run = {tmp_path / name: (Entry(claim, Finding(verdict, "", "")),) for name, verdict in verdicts.items()}
     monkeypatch.setattr(ledger, "ledger", of_run.__getitem__)
-    before, after = (Side(folder, {}) for folder in of_run)
+    before, after = of_run
     assert verdict_sentences(before, before) == ["Verdicts of the ledger: 1 of 1 are the same."]
     totals, named = verdict_sentences(before, after)
     assert totals == "Verdicts of the ledger: 0 of 1 are the same."
