@@ -15,7 +15,6 @@ from notebooks.analysis.__main__ import CHARTS, app
 from notebooks.analysis.figures import latency as latency_chart
 from notebooks.analysis.figures import overview, price
 from notebooks.analysis.figures.growth import draw as draw_growth
-from notebooks.analysis.figures.growth import headline, points
 from notebooks.analysis.figures.style import picture, sheet
 from notebooks.analysis.quantiles import latency, medians_ms
 from notebooks.analysis.runs import load
@@ -172,26 +171,23 @@ def test_a_price_that_differs_from_theory_is_marked(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("largest", "expected"),
+    ("largest", "quick", "title", "subtitle"),
     [
-        (12.0, "No cost is more than 20% higher at the largest size than at the smallest"),
-        (25.0, "From 10 to 1,000 rooms the cost grows most: 2.5 times"),
+        (12.0, {}, "No cost is more than 20% higher at the largest size than at the smallest", "One run;"),
+        (25.0, {"quick": False}, "From 10 to 1,000 rooms the cost grows most: 2.5 times", "One run;"),
+        (25.0, {"quick": True}, "From 10 to 1,000 rooms the cost grows most: 2.5 times", "PREVIEW, not a measurement;"),
     ],
 )
-def test_the_headline_says_which_cost_grows_most(tmp_path: Path, largest: float, expected: str) -> None:
+def test_a_chart_of_growth_names_the_cost_that_grows_most_and_marks_a_preview(
+    tmp_path: Path, largest: float, quick: dict[str, bool], title: str, subtitle: str
+) -> None:
     findings = [
         BenchFinding("another", "KiB", []),
         *(Growth("rooms", "us of CPU").finding(size, value) for size, value in ((10, 10.0), (1000, largest))),
         *(Growth("users", "KiB of memory").finding(size, 5.0) for size in (10, 1000)),
     ]
     bench = tmp_path / "bench.json"
-    bench.write_text(json.dumps({"findings": [asdict(each) for each in findings]}))
-    assert headline(points(bench)) == expected
-
-
-def test_a_chart_of_a_quick_benchmark_says_that_it_is_a_preview(tmp_path: Path) -> None:
-    findings = [asdict(Growth("rooms", "us of CPU").finding(size, 10.0)) for size in (10, 1000)]
-    bench = tmp_path / "bench.json"
-    for quick, start in ((True, "PREVIEW, not a measurement;"), (False, "One run;"), (None, "One run;")):
-        bench.write_text(json.dumps({"findings": findings} | ({} if quick is None else {"quick": quick})))
-        assert [text for text in draw_growth(bench).texts if text.get_text().startswith(start)], start
+    bench.write_text(json.dumps({"findings": [asdict(each) for each in findings]} | quick))
+    first, second, *_ = (" ".join(text.get_text().split()) for text in draw_growth(bench).texts)
+    assert first == title
+    assert second.startswith(subtitle)
