@@ -100,10 +100,6 @@ class ChatSession:
         """Notify the others that the user has read everything up to and including seq `up_to`."""
         await self._post(MarkRead(up_to))
 
-    async def history(self, before: int, limit: int = 50) -> list[Event]:
-        """Return the last `limit` messages below seq `before`, oldest first."""
-        return await self._retry(lambda: self._http.history(before, limit), GIVE_UP_S)
-
     async def events(self) -> AsyncIterator[Event]:
         """Yield every event after joining, in order, each once; waits, and ends when the session is closed.
 

@@ -30,8 +30,6 @@ the request after one that was cancelled while it opened an HTTP/2 connection ra
 SPEAKS_HTTP2 = find_spec("h2") is not None
 """Whether the TLS handshake offers HTTP/2: that needs the optional package h2."""
 SETTINGS_MAX = 100  # frames during a request, each of which must be acknowledged: servers send one or two
-NO_HEADERS: Mapping[str, str] = {}
-NOT_MODIFIED = 304
 TEMPORARY_STATUSES = frozenset((408, 425, 429))  # statuses with which a proxy refuses a request that may succeed later
 
 
@@ -39,7 +37,6 @@ TEMPORARY_STATUSES = frozenset((408, 425, 429))  # statuses with which a proxy r
 class Options:
     """Durations in seconds. poll_s: a polling client sleeps this long after each response, from a random phase.
 
-    poll_max_s, poll_jitter: see `PollPace`. conditional: whether the server leaves out empty pages that are read.
     response_s: timeout of a response. A connection counts as broken after `response_s` more than its server may be
     silent: the hold time of a poll, the ping interval of a stream or socket. gap_s: how long the client waits for a
     missing event before it reads. backoff_s and backoff_max_s: first and last limit of the random pauses between
@@ -47,9 +44,6 @@ class Options:
     """
 
     poll_s: float = 2.0
-    poll_max_s: float = 0.0
-    poll_jitter: float = 0.0
-    conditional: bool = False
     response_s: float = 10.0
     gap_s: float = 0.25
     backoff_s: float = FIRST_S
@@ -139,9 +133,7 @@ class HttpSession:
         """Read the page after a cursor; waits for as long as the server holds the request, at most `held_s`."""
         query = {"after": str(after), "connection": self.connection}
         timeout = held_s + self.options.response_s
-        tag = {"If-None-Match": after.entity_tag} if self.options.conditional else {}
-        empty = wire.Page.empty(after)
-        return await self.request("GET", self._events_path, wire.Page, None, tag, empty, params=query, timeout=timeout)
+        return await self.request("GET", self._events_path, wire.Page, params=query, timeout=timeout)
 
     @asynccontextmanager
     async def stream(self, query: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
@@ -158,10 +150,6 @@ class HttpSession:
         except BROKEN as error:
             raise ConnectionLost(f"GET {path}: {type(error).__name__}: {error}") from error
 
-    async def history(self, before: int, limit: int) -> list[wire.Event]:
-        query = {"before": before, "limit": limit}
-        return await self.request("GET", f"{self.room_path}/history", list[wire.Event], params=query)
-
     async def get(self, path: str, kind: type[Response]) -> Response:
         return await self.request("GET", path, kind)
 
@@ -172,17 +160,10 @@ class HttpSession:
         return await self.request("POST", f"{self.room_path}/{route}", kind, body)
 
     async def request(
-        self,
-        method: str,
-        path: str,
-        kind: type[Response],
-        body: Struct | None = None,
-        more_headers: Mapping[str, str] = NO_HEADERS,
-        unchanged: Response | None = None,
-        **options: Any,
+        self, method: str, path: str, kind: type[Response], body: Struct | None = None, **options: Any
     ) -> Response:
-        """Send a request, and return its decoded response. unchanged: what the response 304 stands for."""
-        headers = {**self._authorization(), **more_headers}
+        """Send a request, and return its decoded response."""
+        headers = self._authorization()
         if body is not None:
             options["content"] = wire.encode(body)
             headers["Content-Type"] = "application/json"
@@ -190,8 +171,6 @@ class HttpSession:
             response = await self._http.request(method, path, headers=headers, **options)
         except BROKEN as error:
             raise ConnectionLost(f"{method} {path}: {type(error).__name__}: {error}") from error
-        if response.status_code == NOT_MODIFIED and unchanged is not None:
-            return unchanged
         if not response.is_success:
             raise refusal(response)
         try:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import accumulate, takewhile
 from random import Random
 from unittest.mock import Mock
@@ -10,8 +9,6 @@ from unittest.mock import Mock
 import pytest
 
 from clients.backoff import Backoff, PollPace
-from servers.transports import find
-from tests.support.chat_harness import OPTIONS, ChatHarness, deliver, serving
 
 CLIENTS = 150
 OUTAGE_S = 60.0
@@ -49,16 +46,6 @@ def test_a_pause_between_polls_doubles_if_it_may_until_there_is_news_and_varies_
     constant = PollPace(2.0)
     constant.note(has_news=False)
     assert constant.next_s() == 2.0
-
-
-@pytest.mark.process
-async def test_a_client_that_polls_conditionally_with_back_off_receives_every_message() -> None:
-    transport = find("short_polling")
-    options = replace(OPTIONS, conditional=True, poll_max_s=0.2, poll_jitter=0.5)
-    with serving(transport) as server:
-        async with ChatHarness(transport, server.address, options=options).joined("Ada", "Bob") as (ada, bob):
-            for text in ("first", "second"):
-                await deliver(text, ada, ada, bob)
 
 
 def test_the_limit_doubles_up_to_a_maximum_and_starts_again_after_a_success() -> None:
