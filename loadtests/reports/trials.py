@@ -44,9 +44,6 @@ class Trial(NamedTuple):
     measure: Callable[[], Row]
     about_s: float = 0.0
 
-    def is_key_of(self, row: Row) -> bool:
-        return all(row[name] == value for name, value in self.key.items())
-
 
 def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: Path, placement: Cores) -> int:
     """Make each trial, and write the record after each; return the exit status: 1 if anything is wrong or missing.
@@ -61,7 +58,7 @@ def keep(trials: Iterable[Trial], record: dict[str, Any], tables: Tables, path: 
     record |= {"partial": True, **{name: [] for name in tables}}
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = _resume(record, path)
-    due = [trial for trial in planned if not any(trial.is_key_of(row) for row in record[trial.table])]
+    due = [trial for trial in planned if not any(trial.key.items() <= row.items() for row in record[trial.table])]
     minutes = sum(trial.about_s for trial in due) / 60
     about = f", about {max(1, round(minutes))} min" if minutes else ""
     again = "" if due else f" Remove {path} to make them again."
