@@ -33,9 +33,9 @@ def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenW
         ola.page.locator("#text").press_sequentially("I am writing ")  # for each lane, since a notice expires
         expect(pia.room(slug, "#typing")).to_have_text("Ola is typing…")
     ola.write("Are you there?")
+    for window in (ola, pia):
+        window.expect_last("Are you there?", *FOUR)
     for slug in FOUR:
-        ola.expect_last(slug, "Are you there?")
-        pia.expect_last(slug, "Are you there?")
         expect(ola.room(slug, "#messages li small").last).to_have_attribute("aria-label", "read by 1")
     pia.close()
     for slug in FOUR:
@@ -46,8 +46,7 @@ def test_two_windows_see_each_other_type_write_read_and_leave(open_window: OpenW
 def test_a_page_reloaded_or_shown_again_is_the_same_user_online(open_window: OpenWindow, demo: str) -> None:
     ada = open_window()
     ada.write("once")
-    for slug in FOUR:
-        ada.expect_last(slug, "once")
+    ada.expect_last("once", *FOUR)
     mine = ada.room("raw_websocket", "#members .online").filter(has_text="(you)").inner_text()
     for is_cut in (False, True):
         if is_cut:
@@ -64,8 +63,7 @@ def test_a_page_reloaded_or_shown_again_is_the_same_user_online(open_window: Ope
         ada.page.go_back(wait_until="commit")
     expect(ada.page.locator("#text")).to_be_enabled()
     ada.write("back again")
-    for slug in FOUR:
-        ada.expect_last(slug, "back again")
+    ada.expect_last("back again", *FOUR)
 
 
 def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: OpenWindow) -> None:
@@ -76,8 +74,8 @@ def test_one_message_reaches_every_lane_and_text_is_never_markup(open_window: Op
     counted = amy.card("server_sent_events").locator("[data-figure=bytes]")  # from zero
     expect(counted).to_have_text("0 B")
     amy.write("Hello <b>bold</b> & <script>bad()</script>")
+    amy.expect_last("Hello <b>bold</b> & <script>bad()</script>", *FIVE)
     for slug in FIVE:
-        amy.expect_last(slug, "Hello <b>bold</b> & <script>bad()</script>")
         expect(amy.card(slug).locator("[data-figure=last]")).to_have_text(DURATION)
     expect(amy.page.locator("#announcer")).to_contain_text("Seen: Short polling after")
     assert "local stand-in" in amy.card("pusher_adapter").locator("h2").inner_text()
@@ -101,7 +99,7 @@ def test_the_diagram_labels_a_typing_notice_and_its_acknowledgement(open_window:
     expect(labels).to_contain_text(["I am typing", "ok", "typing notice"])
     expect(labels.filter(has_text=re.compile("stored|somebody"))).to_have_count(0)
     cem.page.press("#text", "Enter")
-    cem.expect_last("raw_websocket", "My own typing")
+    cem.expect_last("My own typing", "raw_websocket")
     cem.page.fill("#text", "The next message")  # the first one has ended its notice
     expect(labels).to_contain_text(["new message", "I am typing"])
 
@@ -123,8 +121,7 @@ def test_one_can_write_once_a_lane_has_joined_even_if_all_are_late(open_window: 
         expect(uma.page.locator("#text")).to_be_enabled()
     expect(uma.page.locator("#trouble")).to_be_hidden()
     uma.write("late, but here")
-    for slug in FOUR:
-        uma.expect_last(slug, "late, but here")
+    uma.expect_last("late, but here", *FOUR)
 
 
 def test_a_latency_contains_the_networks_delay_each_way(open_window: OpenWindow) -> None:
@@ -162,7 +159,7 @@ def test_an_added_lane_comes_and_goes_in_every_window(open_window: OpenWindow, a
         expect(window.room(added.slug, "#members .online").filter(has_text=re.compile("Gil|Hal"))).to_have_count(2)
         expect(window.page.locator(f"#enable-{added.slug}")).to_have_attribute("aria-pressed", "true")
     gil.write("to every lane")
-    hal.expect_last(added.slug, "to every lane")
+    hal.expect_last("to every lane", added.slug)
     gil.press(f"Show {added.label}")
     for window in (gil, hal):
         expect(window.card(added.slug)).to_have_count(0)
@@ -172,8 +169,8 @@ def test_an_added_lane_comes_and_goes_in_every_window(open_window: OpenWindow, a
 def test_each_window_counts_its_own_traffic_and_all_count_towards_one_plan(open_window: OpenWindow) -> None:
     ida, jon = open_window("Ida"), open_window("Jon")
     ida.write("Are you there?")
+    jon.expect_last("Are you there?", *FOUR)
     for slug in FOUR:
-        jon.expect_last(slug, "Are you there?")
         expect(ida.card(slug).locator(".progress")).to_have_text("1 message seen")
         expect(jon.card(slug).locator("[data-figure=median]")).to_have_text(DURATION)
         assert jon.figure(slug, "own") == "\N{EN DASH}"
@@ -197,13 +194,12 @@ def test_a_cut_network_is_shown_and_costs_no_message(open_window: OpenWindow) ->
     for text in ("first", "second"):
         kim.write(text)
     lea.write("meanwhile")
-    for slug in FOUR:
-        lea.expect_last(slug, "meanwhile")
+    lea.expect_last("meanwhile", *FOUR)
     kim.press("Reconnect my network")
     texts = ["meanwhile", "first", "second"]
+    for window in (kim, lea):
+        window.expect_last("second", *FOUR)
     for slug in FOUR:
-        kim.expect_last(slug, "second")
-        lea.expect_last(slug, "second")
         assert kim.shown(slug, texts) == lea.shown(slug, texts) == texts
 
 
@@ -222,12 +218,12 @@ def test_a_killed_server_comes_back_with_every_message(open_window: OpenWindow) 
     texts = ["before"]
     nia.write("before")
     for slug in ("short_polling", "pusher_adapter"):
-        nia.expect_last(slug, texts[-1])
+        nia.expect_last(texts[-1], slug)
         with nia.page.expect_response("**/control") as restarted:
             nia.card(slug).locator(".restart").click()
             nia.write(f"while {slug} restarts")
         assert restarted.value.ok and restarted.value.request.post_data_json == {"type": "restart", "lane": slug}
         texts.append(f"while {slug} restarts")
     for slug in ("short_polling", "pusher_adapter"):
-        nia.expect_last(slug, texts[-1])
+        nia.expect_last(texts[-1], slug)
         assert nia.shown(slug, texts) == texts

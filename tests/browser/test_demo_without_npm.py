@@ -39,8 +39,7 @@ def test_the_pusher_lane_is_marked_absent_and_shows_how_to_get_it(open_window: O
     expect(window.page.locator("#how-many")).to_have_text("three")
     assert findings(window.page.main_frame) == []
     window.write("to all three")
-    for slug in SHOWN:
-        window.expect_last(slug, "to all three")
+    window.expect_last("to all three", *SHOWN)
 
 
 def test_the_tour_leaves_the_absent_lane_out(open_window: OpenWindow) -> None:

@@ -95,12 +95,13 @@ class Window:
         """Return the messages with these texts that a lane shows, oldest first."""
         return [text for text in self.room(slug, "#messages li span").all_inner_texts() if text in texts]
 
-    def expect_last(self, slug: str, text: str) -> None:
-        """Wait until a lane's last message is this one; fails with the error that the lane's page shows."""
-        try:
-            expect(self.room(slug, "#messages li span").last).to_have_text(text)
-        except AssertionError as error:
-            raise AssertionError(f"{slug}: {self.room(slug, '#trouble').inner_text()!r}") from error
+    def expect_last(self, text: str, *slugs: str) -> None:
+        """Wait until the last message of each of these lanes is this one; fails with the error that its page shows."""
+        for slug in slugs:
+            try:
+                expect(self.room(slug, "#messages li span").last).to_have_text(text)
+            except AssertionError as error:
+                raise AssertionError(f"{slug}: {self.room(slug, '#trouble').inner_text()!r}") from error
 
     def figure(self, slug: str, name: str) -> str:
         """Return a counter as it is shown."""
