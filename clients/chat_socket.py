@@ -17,18 +17,7 @@ from websockets.frames import CloseCode
 from clients.errors import ClientError, ConnectionLost, Refused, refused
 from clients.http_session import TEMPORARY_STATUSES, ServerTimings, retry_after_s
 from servers.addresses import may_use_proxy
-from servers.core.wire import (
-    Ack,
-    Join,
-    Page,
-    Refusal,
-    ServerFrame,
-    Snapshot,
-    SocketCommand,
-    Undecodable,
-    decode_frame,
-    encode,
-)
+from servers.core import wire
 
 CLOSE_S = 1.0  # how long the closing handshake may take; after that the connection is cut
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # a page of a hundred of the longest texts, each character escaped, is 2.5 MB
@@ -61,7 +50,7 @@ class ChatSocket:
         self._socket = socket
         self._response_s = response_s
         self._refs = itertools.count(1)
-        self._responses: dict[int, asyncio.Future[Ack]] = {}
+        self._responses: dict[int, asyncio.Future[wire.Ack]] = {}
 
     @classmethod
     async def connect(cls, url: str, response_s: float, ping_s: float = ServerTimings().ping_s) -> Self:
@@ -87,18 +76,18 @@ class ChatSocket:
             raise ConnectionLost(f"{url}: {error}") from error
         return cls(socket, response_s)
 
-    async def join(self, join: Join) -> Snapshot:
+    async def join(self, join: wire.Join) -> wire.Snapshot:
         """Join the room, or continue after a cursor; waits for the snapshot."""
         await self._send(join)
         response = await self._receive()
-        if not isinstance(response, Snapshot):
+        if not isinstance(response, wire.Snapshot):
             raise ConnectionLost(f"expected a snapshot first, got {response}")
         return response
 
-    async def post(self, command: SocketCommand) -> Ack:
+    async def post(self, command: wire.SocketCommand) -> wire.Ack:
         """Send a command; waits for its acknowledgement, which is read only while a task calls `receive_page`."""
         ref = next(self._refs)
-        response: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        response: asyncio.Future[wire.Ack] = asyncio.get_running_loop().create_future()
         self._responses[ref] = response
         try:
             await self._send(msgspec.structs.replace(command, ref=ref))
@@ -109,15 +98,15 @@ class ChatSocket:
         finally:
             del self._responses[ref]
 
-    async def receive_page(self) -> Page:
+    async def receive_page(self) -> wire.Page:
         """Wait for the next page; responses that arrive before it complete the `post` that waits for them."""
         while True:
             match await self._receive():
-                case Page() as page:
+                case wire.Page() as page:
                     return page
-                case Ack() as ack if self._is_awaited(ack.ref):
+                case wire.Ack() as ack if self._is_awaited(ack.ref):
                     self._responses[ack.ref].set_result(ack)
-                case Refusal() as refusal if self._is_awaited(refusal.ref):
+                case wire.Refusal() as refusal if self._is_awaited(refusal.ref):
                     self._responses[refusal.ref].set_exception(refused(refusal))
 
     async def discard_pages(self, until: asyncio.Event) -> bool:
@@ -152,18 +141,18 @@ class ChatSocket:
         """Return whether a `post` still waits for this response: it may have timed out."""
         return ref in self._responses and not self._responses[ref].done()
 
-    async def _send(self, command: Join | SocketCommand) -> None:
+    async def _send(self, command: wire.Join | wire.SocketCommand) -> None:
         try:
-            await self._socket.send(encode(command), text=True)
+            await self._socket.send(wire.encode(command), text=True)
         except ConnectionClosed as error:
             raise closed(error) from error
 
-    async def _receive(self) -> ServerFrame:
+    async def _receive(self) -> wire.ServerFrame:
         try:
-            frame: ServerFrame = decode_frame(await self._socket.recv(decode=False))
+            frame: wire.ServerFrame = wire.decode_frame(await self._socket.recv(decode=False))
         except ConnectionClosed as error:
             raise closed(error) from error
-        except Undecodable as error:
+        except wire.Undecodable as error:
             raise ConnectionLost(f"expected a frame of the chat: {error}") from error
         return frame
 

@@ -12,15 +12,7 @@ from typing import Annotated
 
 import typer
 
-from loadtests.choices import (
-    check_link,
-    check_loads,
-    choose_generators,
-    choose_scenarios,
-    choose_target,
-    choose_transports,
-    with_changes,
-)
+from loadtests import choices
 from loadtests.compare import compare_in_full, compare_transports
 from loadtests.experiments.calibration.command import calibrate as run_calibration
 from loadtests.experiments.capture.command import capture as run_capture
@@ -136,11 +128,12 @@ def compare(
     given |= {"seed": seed, "poll_interval_s": poll, "link": link}
     changes = {name: value for name, value in given.items() if value is not None}
     try:
-        measured = choose_target(deployment, StoreChoice(store, workers))
-        chosen = choose_transports(transport or [], measured)
-        loads = [with_changes(row, changes) for row in choose_scenarios(scenario, full, quick, link or PLAIN)]
-        processes = choose_generators(generators, loads)
-        check_loads(loads, chosen, measured, processes)
+        measured = choices.choose_target(deployment, StoreChoice(store, workers))
+        chosen = choices.choose_transports(transport or [], measured)
+        selected = choices.choose_scenarios(scenario, full, quick, link or PLAIN)
+        loads = [choices.with_changes(row, changes) for row in selected]
+        processes = choices.choose_generators(generators, loads)
+        choices.check_loads(loads, chosen, measured, processes)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if not full:
@@ -169,8 +162,8 @@ def calibrate(
     """Measure the load generator's own error on this machine; about three minutes by default, and resumes."""
     counts = users or (50, 200)
     try:
-        chosen = choose_transports(transport or [], OurServers())
-        check_link(link)
+        chosen = choices.choose_transports(transport or [], OurServers())
+        choices.check_link(link)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(run_calibration(chosen, counts, delay or (0, 5, 20, 100), seconds, out, link))
@@ -210,7 +203,7 @@ def hosted(
 ) -> None:
     """Measure what a serverless host does to each transport, and what it bills; takes about two hours, and resumes."""
     try:
-        chosen = choose_transports(transport or [], OurServers())
+        chosen = choices.choose_transports(transport or [], OurServers())
         others = [row.slug for row in chosen if not row.needs_push_service]
         if webhooks and others:
             raise ValueError(f"--webhooks: {', '.join(others)} have no push service; name --transport pusher_adapter")
