@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from msgspec import Meta
@@ -22,6 +21,7 @@ from servers.demo.lane import Lane
 from servers.demo.messages import AbsentLane, LaneAddresses, LaneInfo, LaneState, OpenedWindow, Snapshot
 from servers.demo.window import Window
 from servers.deploy.child_process import ChildFailed
+from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import NotStarted, missing, redis_server
 from servers.deploy.serverless import profiles
 
@@ -202,10 +202,8 @@ class DemoController:
         if lacking:
             raise BadRequest(f"functions share no memory; to run Redis for them, this machine lacks {lacking}")
         try:
-            with ExitStack() as starting:
-                folder = starting.enter_context(TemporaryDirectory(prefix="demo-redis-"))  # for Redis alone
-                engine = starting.enter_context(redis_server(Path(folder)))
-                self._engines = starting.pop_all()
+            folder = self._engines.enter_context(engine_folder())
+            engine = self._engines.enter_context(redis_server(folder))
         except NotStarted as error:
             log.warning("%s", error)
             raise BadRequest("Redis did not start; the demo's terminal says why") from None

@@ -24,18 +24,18 @@ IN_FLIGHT = 16
 WARM_UP = 20
 TARGETS = (Target(0.9, at_least=True), Target(1.0, at_least=True))  # in the smaller room, and in the larger one
 LINGER_S = 0.05  # of waiting for duplicates and for messages that nobody sent
-FrameOf = Callable[[int], bytes]
+TextOf = Callable[[int], bytes]
 
 
 class FanOutRoom:
-    """The subscribers of one server's room, and the frame that publishes the n-th message there."""
+    """The subscribers of one server's room. text_of: returns what publishes the message of a number, from 1."""
 
     def __init__(
-        self, server: MeasuredServer, connections: list[BenchConnection], frame_of: FrameOf, acknowledges: bool
+        self, server: MeasuredServer, connections: list[BenchConnection], text_of: TextOf, acknowledges: bool
     ) -> None:
         self._server = server
         self._crowd = Crowd(connections)
-        self._frame_of = frame_of
+        self._text_of = text_of
         self._acknowledges = acknowledges
         self._acks = self._sent = self._complete = 0
         self._arrived: list[int] = []  # at index n: how many connections have more than n messages
@@ -65,8 +65,9 @@ class FanOutRoom:
             while self._complete < self._sent and self._arrived[self._complete] == everyone:
                 self._complete += 1
             while self._sent < due and self._sent - self._complete < in_flight:
-                self._crowd.connections[self._sent % in_flight].send(self._frame_of(self._sent))
+                publisher = self._crowd.connections[self._sent % in_flight]
                 self._sent += 1
+                publisher.send(client_frame(self._text_of(self._sent)))
             return self._complete == due and (self._acks == due or not self._acknowledges)
 
         self._crowd.run(self._on_message, advance)
@@ -94,7 +95,7 @@ def ours(subscribers: int) -> Iterator[FanOutRoom]:
         with api_client(server.address) as client:
             joins = join_frames(log_in(client, subscribers))
         connections = open_sockets(server.address, "/rooms/room/socket", subscribers, joins)
-        with closing(FanOutRoom(server, connections, send_frame, acknowledges=True)) as room:
+        with closing(FanOutRoom(server, connections, message, acknowledges=True)) as room:
             yield room
 
 
@@ -103,18 +104,13 @@ def baseline(subscribers: int) -> Iterator[FanOutRoom]:
     """Run the bare server, with everyone connected."""
     with running("loadtests.harness.baselines", "bare_websockets") as server:
         connections = open_sockets(server.address, "/", subscribers)
-        with closing(FanOutRoom(server, connections, page_frame, acknowledges=False)) as room:
+        with closing(FanOutRoom(server, connections, example_page, acknowledges=False)) as room:
             yield room
 
 
-def send_frame(nth: int) -> bytes:
-    """Return the frame that publishes the n-th message on our server."""
-    return client_frame(encode(Send(f"id-{nth}", TEXT, ref=nth + 1)))
-
-
-def page_frame(nth: int) -> bytes:
-    """Return the frame that the bare server is to broadcast: the page that our server would make."""
-    return client_frame(example_page(nth + 1))
+def message(number: int) -> bytes:
+    """Return the command that has our server publish the message of that number."""
+    return encode(Send(f"id-{number - 1}", TEXT, ref=number))
 
 
 def legs_in(chat: FanOutRoom, bare: FanOutRoom, messages: int, in_flight: int) -> tuple[Leg, Leg]:
