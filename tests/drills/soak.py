@@ -1,12 +1,10 @@
 """Let people talk over every transport for hours: memory, descriptors and latencies may not grow."""
 
 import asyncio
-from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
 from time import monotonic
 from typing import Any
 
@@ -15,7 +13,7 @@ import numpy as np
 from servers.transports import TRANSPORTS
 from tests.drills.running import Running, talking, tracebacks_in, tree
 from tests.outages.outcome import outcome
-from tests.outages.people import Person, Size
+from tests.outages.people import Size
 
 QUARTER = 6  # how many samples a quarter of the soak has; each has the latencies since its quarter began
 SAMPLES = 4 * QUARTER
@@ -68,13 +66,17 @@ async def sampled(moments: list[tuple[int, float]]) -> AsyncIterator[dict[str, A
 def figures(chat: Running, quarter_s: float, examined_s: tuple[float, float]) -> dict[str, Any]:
     """Return the server's memory and descriptors, the losses of what was sent in `examined_s`, and the latencies."""
     processes = tree(chat.server.pid)
+    people = chat.joined.people
     begun_s, settled_s = examined_s
     examined = [
-        replace(each, sent=[sent for sent in each.sent if sent.acked_s < settled_s])
-        for each in since(begun_s, chat.joined.people)
+        replace(
+            each,
+            sent=[message for message in each.sent if begun_s <= message.intended_s and message.acked_s < settled_s],
+            received=[message for message in each.received if message.at_s >= begun_s],
+        )
+        for each in people
     ]
     found = outcome(examined, settled_s, settled_s)
-    people = since(quarter_s - OLD_S, chat.joined.people)
     intended_s = {sent.seq: sent.intended_s for person in people for sent in person.sent}
     received = [each for person in people for each in person.received if each.at_s >= quarter_s]
     latencies_s = [each.at_s - intended_s[each.seq] for each in received if each.seq in intended_s]
@@ -84,19 +86,7 @@ def figures(chat: Running, quarter_s: float, examined_s: tuple[float, float]) ->
         "descriptors": sum(process.num_fds() for process in processes),
         "quarter_p50_s": round(float(p50_s), 4),
         "quarter_p99_s": round(float(p99_s), 4),
-        "messages": sum(len(person.sent) for person in chat.joined.people),
+        "messages": sum(len(person.sent) for person in people),
         **{name: found[name] for name in ("lost", "duplicates", "out_of_order")},
         **tracebacks_in(chat.folder),
     }
-
-
-def since(begun_s: float, people: Sequence[Person]) -> list[Person]:
-    """Return copies of what people have sent and received since a moment: their lists are in the order of time."""
-    return [
-        replace(
-            person,
-            sent=person.sent[bisect_left(person.sent, begun_s, key=attrgetter("intended_s")) :],
-            received=person.received[bisect_left(person.received, begun_s, key=attrgetter("at_s")) :],
-        )
-        for person in people
-    ]
