@@ -43,13 +43,6 @@ def test_too_many_early_pages_are_dropped_and_read_again(inbox: Inbox) -> None:
     assert not inbox.behind
 
 
-@pytest.mark.parametrize(
-    ("head", "lags"), [(Cursor("e1", 0), False), (Cursor("e1", 1), True), (Cursor("e2", 0), True)], ids=str
-)
-def test_an_inbox_lags_behind_a_head_that_it_has_not_reached(inbox: Inbox, head: Cursor, lags: bool) -> None:
-    assert inbox.lags(head) is lags
-
-
 @given(st.lists(st.tuples(st.integers(0, LOG_END), st.integers(0, LOG_END)).filter(lambda ends: ends[0] <= ends[1])))
 @example([(1, 1), (0, 1)])  # a hint: what a push service carries in place of an event that is too long for it
 @example([(1, 2), (1, 1), (0, 1)])  # a hint does not replace an early page that reaches further

@@ -60,8 +60,11 @@ async def test_a_pushed_page_does_not_wait_for_the_response_to_a_heartbeat(pushe
         await connection.disconnect()
 
 
-async def test_a_heartbeat_whose_response_names_a_later_head_has_the_client_read(pushed: asyncio.Queue[Page]) -> None:
-    connection, inbox = await caught_up(http_session(heartbeat=AsyncMock(return_value=Head("e1", 1))))
+@pytest.mark.parametrize("head", [Head("e1", 1), Head("e2", 0)], ids=["later", "of a new log"])
+async def test_the_client_reads_when_a_heartbeats_response_names_another_head(
+    pushed: asyncio.Queue[Page], head: Head
+) -> None:
+    connection, inbox = await caught_up(http_session(heartbeat=AsyncMock(return_value=head)))
     connection.http.read = AsyncMock(return_value=page(0, 1))  # type: ignore[method-assign]
     async with asyncio.timeout(DEADLINE_S):
         assert await connection.receive(inbox) == page(0, 1)
