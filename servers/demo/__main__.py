@@ -11,7 +11,7 @@ import secrets
 import sys
 import tempfile
 import webbrowser
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +28,7 @@ from servers.core.settings import Settings
 from servers.core.wire import Undecodable, encode
 from servers.demo.commands import execute
 from servers.demo.controller import DemoController
-from servers.demo.messages import Snapshot
+from servers.demo.messages import AbsentLane, Snapshot
 from servers.deploy.child_process import LOOPBACK, ChildFailed
 from servers.http_endpoint import error_response, json_response, read_body
 from servers.listening_sockets import require_free
@@ -36,7 +36,6 @@ from servers.origin_middleware import OriginMiddleware
 from servers.pages import LOOPBACK_ANY_PORT, Pages, page_headers
 from servers.serving import HttpSettings, run, serve
 from servers.standard_streams import print_ready, replace_unencodable
-from servers.transports import TRANSPORTS, find
 from servers.wire_bytes import WireBytes
 
 SECRET_MARK, CONSTANTS_MARK = "{{ secret }}", "{{ constants }}"
@@ -133,28 +132,25 @@ def main(
 
 async def present(folder: Path, web: Path, port: int, query: str, attached: bool) -> None:
     """Serve the page until a signal arrives; the lanes' servers start as soon as its address is known."""
-    remedies: dict[str, str] = {}
-    if not (web / PUSHER_JS).is_dir():
-        remedies = {row.slug: NO_PUSHER_JS for row in TRANSPORTS if row.needs_push_service}
-    controller = DemoController(folder, web, remedies)
+    controller = DemoController(folder, web, remedy="" if (web / PUSHER_JS).is_dir() else NO_PUSHER_JS)
 
     def ready(address: str) -> None:
         controller.start(address)
         if attached:
             print_ready(address, {"pids": {"demo": os.getpid()}})
         else:
-            show(f"{address}/{query}", remedies)
+            show(f"{address}/{query}", controller.absent)
 
     app = create_app(controller, web, Settings())
     http = HttpSettings()
     await serve(app, host=LOOPBACK, port=port, http=http, on_ready=ready, on_stop=controller.stop, attached=attached)
 
 
-def show(address: str, remedies: Mapping[str, str]) -> None:
+def show(address: str, absent: Sequence[AbsentLane]) -> None:
     """Open the page in a browser where there is a screen; print its address anyway, and which lanes are absent."""
     print(f"The demo: {address}   (Ctrl-C ends it)", flush=True)
-    for slug, remedy in remedies.items():
-        print(f"{find(slug).label} is absent. {remedy}", flush=True)
+    for lane in absent:
+        print(f"{lane.label} is absent. {lane.remedy}", flush=True)
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
 

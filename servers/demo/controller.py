@@ -6,7 +6,7 @@ Teaches what a presenter needs to make a point: one thing changed at a time, and
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from servers import transports
 from servers.core.errors import BadRequest, NotFound, TooMany
 from servers.demo.counts import request_bytes
 from servers.demo.lane import Lane
@@ -24,6 +23,7 @@ from servers.deploy.child_process import ChildFailed
 from servers.deploy.empty_database import engine_folder
 from servers.deploy.engines import NotStarted, missing, redis_server
 from servers.deploy.serverless import profiles
+from servers.transports import TRANSPORTS, Transport
 
 log = logging.getLogger(__name__)
 SNAPSHOT_S = 0.4
@@ -44,16 +44,17 @@ class DemoController:
     """The lanes, at most one window on them for each of NAMES, and a snapshot of all counters every SNAPSHOT_S.
 
     `servers.demo.commands` makes messages of the methods that a page may call. window: its key. lane: a slug.
+    absent: the lanes that cannot be shown.
     """
 
-    def __init__(self, folder: Path, web: Path, remedies: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, web: Path, remedy: str = "") -> None:
         """Prepare a lane for each transport. folder: for their logs. web: the files of the browser's client.
 
-        remedies: the transports that cannot be shown, by slug, each with what to do about it.
+        remedy: what to do so that lanes with a push service can be shown; empty if they can.
         """
         secret = secrets.token_urlsafe(32)
-        rows = [row for row in transports.TRANSPORTS if row.slug not in remedies]
-        self._absent = [AbsentLane(**_info(transports.find(slug)), remedy=remedy) for slug, remedy in remedies.items()]
+        rows = [row for row in TRANSPORTS if not (remedy and row.needs_push_service)]
+        self.absent = [AbsentLane(**_info(row), remedy=remedy) for row in TRANSPORTS if row not in rows]
         self._lanes = {row.slug: Lane(row, folder, web, secret) for row in rows}
         self._stores: dict[str, str] = {}
         self._engines = ExitStack()
@@ -110,7 +111,7 @@ class DemoController:
         opened.set_network(delay_s=0.0, is_cut=False)
         lanes = [await _connected(opened, each) for each in self._lanes_on()]
         additions = {slug: each.label for slug, each in self._lanes.items() if each.transport.is_addition}
-        return OpenedWindow(window, opened.name, lanes, self._absent, additions, request_bytes())
+        return OpenedWindow(window, opened.name, lanes, self.absent, additions, request_bytes())
 
     async def enable_lane(self, lane: str, on: bool) -> None:
         """Switch an added lane on or off, for every window. Raises NotFound, BadRequest."""
@@ -249,7 +250,7 @@ class DemoController:
         return self._windows[key]
 
 
-def _info(transport: transports.Transport) -> dict[str, str]:
+def _info(transport: Transport) -> dict[str, str]:
     """Return the fields of `LaneInfo`."""
     return {name: getattr(transport, name) for name in LaneInfo.__struct_fields__}
 

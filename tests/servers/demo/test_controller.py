@@ -27,7 +27,7 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> DemoController:
     """Return a controller whose lanes start no process."""
     for name in ("start", "stop", "move", "restart", "set_crowd"):
         monkeypatch.setattr(Lane, name, AsyncMock())
-    return DemoController(tmp_path, tmp_path, {})
+    return DemoController(tmp_path, tmp_path)
 
 
 async def test_a_host_that_needs_redis_is_refused_with_what_this_machine_lacks(

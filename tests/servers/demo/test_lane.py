@@ -44,7 +44,7 @@ async def test_one_command_at_a_time_sets_the_crowd_of_a_lane(monkeypatch: pytes
 
     monkeypatch.setattr(Lane, "start", AsyncMock())
     monkeypatch.setattr(Lane, "set_crowd", set_crowd)
-    demo = DemoController(tmp_path, tmp_path, {})
+    demo = DemoController(tmp_path, tmp_path)
     await demo.enable_lane("server_sent_events", True)
     await asyncio.gather(demo.enable_lane("server_sent_events", True), demo.set_crowd(2))
     assert set(running_together) == {1}
