@@ -40,13 +40,11 @@ DEFAULT = "; by default as in the scenario"
 def writable(folder: Path) -> Path:
     """Return a folder to which results can be written, or that can be made. Raises typer.BadParameter."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {nearest} is no folder")
     try:
         TemporaryDirectory(dir=nearest).cleanup()
     except OSError:
-        refusal = f"{folder}: nothing can be kept there, since {nearest} cannot be written to"
-        raise typer.BadParameter(refusal) from None
+        trouble = "cannot be written to" if nearest.is_dir() else "is no folder"
+        raise typer.BadParameter(f"{folder}: nothing can be kept there, since {nearest} {trouble}") from None
     return folder
 
 
@@ -160,13 +158,12 @@ def calibrate(
     out: RecordFolder = Path("results"),
 ) -> None:
     """Measure the load generator's own error on this machine; about three minutes by default, and resumes."""
-    counts = users or (50, 200)
     try:
         chosen = choices.choose_transports(transport or [], OurServers())
         choices.check_link(link)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(run_calibration(chosen, counts, delay or (0, 5, 20, 100), seconds, out, link))
+    raise typer.Exit(run_calibration(chosen, users or (50, 200), delay or (0, 5, 20, 100), seconds, out, link))
 
 
 @app.command()
