@@ -88,7 +88,6 @@ def latencies(run: Run) -> tuple[Latency, ...]:
 
 def latency(run: Run, slug: str) -> Latency:
     """Return one transport's percentiles: those that each repeat has enough deliveries for; raise BrokenRun if none."""
-    run.deliveries_of(slug)
     rows = run.quantiles_of(slug)
     shares = [percent / 100 for percent, least in SAMPLES_MIN.items() if rows["delivered"].min() >= least]
     return Latency(

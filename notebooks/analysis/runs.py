@@ -75,18 +75,21 @@ class Run:
         return label(self.manifest, slug)
 
     def cells_of(self, slug: str) -> pd.DataFrame:
-        """Return the valid cells of one transport, a row for each repeat."""
-        return self.cells[self.cells["transport"] == slug]
+        """Return the valid cells of one transport, a row for each repeat; raise BrokenRun when it has none."""
+        return self._of(slug, self.cells)
 
     def deliveries_of(self, slug: str) -> pd.DataFrame:
         """Return the deliveries of one transport, all valid repeats together; raise BrokenRun when it has none."""
-        if slug not in self.slugs:
-            raise BrokenRun(f"{self.folder} has no valid cell of {slug}; void: {'; '.join(self.void) or 'none'}")
-        return self.deliveries[self.deliveries["transport"] == slug]
+        return self._of(slug, self.deliveries)
 
     def quantiles_of(self, slug: str, kind: str = MESSAGE) -> pd.DataFrame:
-        """Return the exact quantiles of one kind of event by one transport, a row for each valid repeat."""
-        return self.kinds[(self.kinds["transport"] == slug) & (self.kinds["kind"] == kind)]
+        """Return the exact quantiles of one kind of event by one transport, by valid repeat; raise BrokenRun."""
+        return self._of(slug, self.kinds[self.kinds["kind"] == kind])
+
+    def _of(self, slug: str, rows: pd.DataFrame) -> pd.DataFrame:
+        if slug not in self.slugs:
+            raise BrokenRun(f"{self.folder} has no valid cell of {slug}; void: {'; '.join(self.void) or 'none'}")
+        return rows[rows["transport"] == slug]
 
     @property
     def workload(self) -> Mapping[str, Any]:

@@ -179,8 +179,9 @@ def test_samples_that_do_not_match_the_counts_are_refused(tmp_path: Path) -> Non
 def test_a_transport_without_a_cell_and_a_setting_that_the_manifest_does_not_state_are_named(tmp_path: Path) -> None:
     (write(tmp_path, SyntheticRun(slugs=["raw_websocket"])) / MANIFEST).write_text('{"workloads": []}')
     run = load(tmp_path)
-    with pytest.raises(BrokenRun, match="no valid cell of short_polling"):
-        run.deliveries_of("short_polling")
+    for rows_of in (run.cells_of, run.deliveries_of, run.quantiles_of):
+        with pytest.raises(BrokenRun, match="no valid cell of short_polling"):
+            rows_of("short_polling")
     with pytest.raises(BrokenRun, match="states no 'poll_interval_s'"):
         run.setting("poll_interval_s")
 
