@@ -137,6 +137,7 @@ def load(folder: Path, scenario: str | None = None, point: str | None = None) ->
     manifest = manifest_of(folder)
     cells = table_of(folder / CELLS_FILE, CELLS)
     deliveries = table_of(folder / DELIVERIES_FILE, DELIVERIES)
+    nothing = f"none of {scenario} either" if scenario else "none either"
     named = ((name, at) for name, at in loads(folder) if scenario in (None, name) and point in (None, at))
     scenario, point = next(named, ("", ""))
     cells = cells[(cells["scenario"] == scenario) & (cells["point"] == point)]
@@ -147,7 +148,7 @@ def load(folder: Path, scenario: str | None = None, point: str | None = None) ->
     )
     valid = cells[~is_void].reset_index(drop=True)
     if valid.empty:
-        raise NothingValid(f"{folder} has no valid cell to chart; void: {'; '.join(void) or 'none either'}")
+        raise NothingValid(f"{folder} has no valid cell to chart; void: {'; '.join(void) or nothing}")
     for direction in ("up", "down"):
         by_server = valid[f"server_{direction}_bytes"]
         valid[f"{direction}_bytes"] = valid[f"client_{direction}_bytes"].fillna(by_server)

@@ -194,7 +194,7 @@ def test_of_several_loads_the_first_is_read_unless_another_is_named(tmp_path: Pa
     assert load(folder).point == ""
     assert load(folder, point="far").setting("hold_s") == 25.0
     assert len(load(folder, point="far").deliveries) == len(load(folder).deliveries)
-    with pytest.raises(BrokenRun, match="no valid cell"):
+    with pytest.raises(BrokenRun, match="no valid cell to chart; void: none of chaos either"):
         load(folder, scenario="chaos")
 
 
