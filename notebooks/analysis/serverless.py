@@ -49,7 +49,7 @@ class Judgement(NamedTuple):
 class HostedRow:
     """A transport on a host. repeats: rows of `results.schema.HOSTED`. memory_gb: what an instance is billed for."""
 
-    repeats: Sequence[Mapping[str, Any]]
+    repeats: Sequence[Mapping[Any, Any]]
     memory_gb: float = 1.0
 
     @property
@@ -225,10 +225,10 @@ def load_hosted(folder: Path) -> Hosted:
     timeline = records.table(path, record.pop("timeline"), TIMELINE)
     records.check(path, rows)
     valid = rows[rows["verdict"] != "void"]
-    by_key = {}
-    for (slug, host), group in valid.groupby(["transport", "host"]):
-        repeats = [{str(name): value for name, value in row.items()} for row in group.to_dict("records")]
-        by_key[str(slug), str(host)] = HostedRow(repeats, hosts[host]["memory_gb"])
+    by_key = {
+        (str(slug), str(host)): HostedRow(group.to_dict("records"), hosts[host]["memory_gb"])
+        for (slug, host), group in valid.groupby(["transport", "host"])
+    }
     return Hosted(record, by_key, list(_doubts(rows)), timeline)
 
 
