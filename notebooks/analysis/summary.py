@@ -71,6 +71,7 @@ def _row(run: Run, slug: str) -> list[str]:
     """Return the cells of a transport's row, in the order of COLUMNS."""
     cells = run.cells_of(slug)
     suspect = int((cells["verdict"] == "suspect").sum())
+    met = cells["limit"][cells["limit"] != ""].value_counts()
     return [
         run.label_of(slug),
         f"{latency_ms(run, slug, 50):,.0f}",
@@ -81,13 +82,8 @@ def _row(run: Run, slug: str) -> list[str]:
             for measure in (BYTES, CPU)
         ),
         f"{len(cells)}, {suspect} suspect" if suspect else str(len(cells)),
-        _limits(cells),
+        ", ".join(f"{limit} in {counted(int(times), 'repeat')}" for limit, times in met.items()),
     ]
-
-
-def _limits(cells: pd.DataFrame) -> str:
-    met = cells["limit"][cells["limit"] != ""].value_counts()
-    return ", ".join(f"{limit} in {counted(int(times), 'repeat')}" for limit, times in met.items())
 
 
 def decision_table(run: Run) -> wording.Prose:
