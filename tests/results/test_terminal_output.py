@@ -6,13 +6,11 @@ import runpy
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
-from rich.console import Console, Group
+from rich.console import Console
 
 from loadtests.experiments.bench.findings import BenchFinding, Target, show
 from loadtests.experiments.calibration import record
@@ -77,15 +75,9 @@ def calibrated(console: Console, _: Path) -> None:
     )
 
 
-def summarised(console: Console, _: Path) -> None:
-    console.print(summary_of_a_run())
-
-
-@cache
-def summary_of_a_run() -> Group:
+def summarised(console: Console, folder: Path) -> None:
     verdicts = {("raw_websocket", 1): "suspect", ("long_polling", 0): "void"}
-    with TemporaryDirectory() as folder:
-        return summary(write(Path(folder), SyntheticRun(repeats=3, verdicts=verdicts)))
+    console.print(summary(write(folder, SyntheticRun(repeats=3, verdicts=verdicts))))
 
 
 LABELS = [row.label for row in TRANSPORTS]
