@@ -78,15 +78,7 @@ def test_frames_are_unmasked_and_every_part_of_them_is_counted(tmp_path: Path) -
     assert [len(part.data) for part in messages[6].parts] == [2 + 8, 800 * len(PAGE)]
 
 
-def test_a_pushed_message_needs_no_request(tmp_path: Path) -> None:
-    pushed = recorded(tmp_path, "raw_websocket", *OPENED, (False, 0.5, frame(PAGE)))
-    (message,) = one_message(pushed).messages
-    assert message.size == 2 + len(PAGE)
-    with pytest.raises(BrokenRun, match="no response that says: no"):
-        empty_poll(pushed)
-
-
-def test_a_streaming_response_is_labelled_event_by_event(tmp_path: Path) -> None:
+def test_a_streaming_response_is_labelled_event_by_event_and_an_event_needs_no_request(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     event = b"id: e.1\ndata: " + PAGE + b"\n\n"
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (b": ping\n\n", event))
@@ -94,6 +86,9 @@ def test_a_streaming_response_is_labelled_event_by_event(tmp_path: Path) -> None
     messages = wire_messages(streamed)
     assert [(each.kind, label(each)) for each in messages[2:]] == [("chunk", "comment"), ("chunk", "new message")]
     assert sum(each.size for each in messages) == len(POLL) + len(head) + len(chunks)
+    assert one_message(streamed).messages == (messages[-1],)
+    with pytest.raises(BrokenRun, match="no response that says: no"):
+        empty_poll(streamed)
 
 
 def test_a_users_connections_are_found_by_connection_and_token(tmp_path: Path) -> None:
