@@ -118,12 +118,12 @@ class ChildProcess:
         return None
 
     def next_line(self, within_s: float, on_tick: OnTick | None = None) -> dict[str, Any]:
-        """Wait for the next line, and return the JSON object in it; raises ChildFailed."""
+        """Wait for the next line to begin, and return the JSON object in it; raises ChildFailed."""
         deadline_s = time.monotonic() + within_s
         while (line := self.read_line()) is None:
             if not self.has_output(TICK_S) and on_tick is not None:
                 on_tick()
-            if time.monotonic() > deadline_s:
+            if time.monotonic() > deadline_s + (STOP_S if self._line else 0):
                 raise self.failed(f"printed no line for {within_s:g} s")
         if not line:
             self.wait(STOP_S)

@@ -35,9 +35,9 @@ def test_a_port_is_taken_until_the_process_that_asked_for_it_has_ended(monkeypat
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("print('{', end='', flush=True)", "printed no line for 0.1 s"),
-        ("print('redis://chat:secret@host', flush=True)", "expected a line with a JSON object, got b'redis://host"),
-        ("print('{\"port\": 1}', flush=True)", "expected a ready line with an address, got {'port': 1}"),
+        ("os.write(1, b'{')", "printed no line for 0.1 s"),
+        ("os.write(1, b'redis://chat:secret@host\\n')", "expected a line with a JSON object, got b'redis://host"),
+        ("os.write(1, b'{\"port\": 1}\\n')", "expected a ready line with an address, got {'port': 1}"),
         (CLOSE_OUTPUT, "still ran after 0.1 s"),
     ],
 )
@@ -50,11 +50,15 @@ def test_a_child_without_a_ready_line_fails(code: str, reason: str, monkeypatch:
     assert "secret" not in str(failed.value)
 
 
+def test_a_line_that_has_begun_in_time_is_awaited() -> None:
+    with python("os.write(1, b'{\"port\": '); sys.stdin.readline(); os.write(1, b'1}\\n')") as child:
+        assert child.has_output(DEADLINE_S)
+        assert child.next_line(0, on_tick=lambda: child.write_line("")) == {"port": 1}
+
+
 def test_a_supervisor_waits_for_the_ready_line_and_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def spawn(part: Part) -> None:
-        prints = (
-            "print('hello\\n[]\\n{', end='', flush=True); sys.stdin.readline(); print('\"address\": 1}', flush=True)"
-        )
+        prints = "os.write(1, b'hello\\n[]\\n{'); sys.stdin.readline(); os.write(1, b'\"address\": 1}\\n')"
         part.successor = python(f"{prints}; {CLOSE_OUTPUT}")
 
     changes: list[str] = []
