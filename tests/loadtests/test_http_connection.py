@@ -140,20 +140,22 @@ def test_an_incomplete_response_and_a_refused_connection_are_lost_connections(pi
         HttpConnection(address)
 
 
-def test_every_request_is_reported_with_its_name_and_a_refusal_as_lost() -> None:
+def test_every_request_is_reported_with_its_name_and_a_refusal_as_lost_until_its_retry() -> None:
     report = Mock()
     page = b'{"type":"page","epoch":"e","after":1,"next":1,"events":[]}'
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)
-    refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
-    with responding([whole], [refusal]) as (address, _):
+    refusal = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\n{}"
+    with responding([whole], [refusal]) as (address, requests):
         session = HttpUserSession(address, report, "room-1", "c")
         assert session.read(Cursor("e", 1)).events == ()
-        with pytest.raises(ConnectionLost, match="401") as lost:
+        with pytest.raises(ConnectionLost, match="429") as lost:
             session.heartbeat()
         session.close()
     read = call("GET", "/rooms/[room]/events", ANY, len(page))
     heartbeat = call("POST", "/rooms/[room]/heartbeat", ANY, 0, lost.value)
     assert report.call_args_list == [read, heartbeat]
+    assert lost.value.retry_after_s == 7.0
+    assert b"If-None-Match" not in requests[0][1]
 
 
 def test_a_conditional_read_without_news_is_an_empty_page() -> None:
@@ -164,17 +166,6 @@ def test_a_conditional_read_without_news_is_an_empty_page() -> None:
         session.close()
     ((_, request),) = requests
     assert b'If-None-Match: "e.1"' in request
-
-
-def test_a_refusal_may_say_when_to_retry() -> None:
-    busy = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"
-    with responding([busy]) as (address, requests):
-        session = HttpUserSession(address, lambda *_: None, "room-1", "c")
-        with pytest.raises(ConnectionLost, match="429") as lost:
-            session.read(Cursor("e", 1))
-        session.close()
-    assert lost.value.retry_after_s == 7.0
-    assert b"If-None-Match" not in requests[0][1]
 
 
 @pytest.mark.parametrize(("keep_alive", "header"), [(True, b"keep-alive"), (False, b"close")])
