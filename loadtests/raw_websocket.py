@@ -60,7 +60,8 @@ class RawWebsocketUser(ChatUser):
                 case Ack() as ack:
                     self.pending.pop(ack.ref).set(ack)
                 case Refusal() as refusal:
-                    self.pending.pop(refusal.ref).set_exception(ConnectionLost(refusal.detail))
+                    lost = ConnectionLost(refusal.detail, refusal.retry_after_s)
+                    self.pending.pop(refusal.ref).set_exception(lost)
 
     def leave(self) -> Ack:
         """Leave by a frame, unless the connection is closed: the server has then released the lease already."""
@@ -79,4 +80,4 @@ class RawWebsocketUser(ChatUser):
                 case Ack(ref=0) as ack:
                     return ack
                 case Refusal(ref=0) as refusal:
-                    raise ConnectionLost(refusal.detail)
+                    raise ConnectionLost(refusal.detail, refusal.retry_after_s)

@@ -11,7 +11,7 @@ from contextlib import closing
 from loadtests.chat_user import ChatUser
 from loadtests.users.http_connection import ConnectionLost, Exchange
 from loadtests.users.reports import read_as
-from servers.core.wire import Ack, Cursor, Page, Snapshot
+from servers.core.wire import Ack, Cursor, Page, Refusal, Snapshot
 
 
 class ServerSentEventsUser(ChatUser):
@@ -35,7 +35,7 @@ class ServerSentEventsUser(ChatUser):
                 case "data":
                     data = value
                 case "" if event:  # a page has no event type, so this is a refusal
-                    raise ConnectionLost(f"{event}: {data}")
+                    raise ConnectionLost(f"{event}: {data}", read_as(data, Refusal).retry_after_s)
                 case "" if data:
                     return read_as(data, Page)
         raise ConnectionLost("the server ended the stream")

@@ -91,6 +91,12 @@ def encoded(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Return for how long a response asks to wait; 0 if it does not, or names a date (RFC 9110 section 10.2.3)."""
+    after_s = headers.get("retry-after", "")
+    return float(after_s) if after_s.isdecimal() else 0.0
+
+
 def decompressed(response: Response, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Return the chunks of a response's body, decompressed if its header fields say that it is compressed."""
     if response.headers.get("content-encoding") != "gzip":

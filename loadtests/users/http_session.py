@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from loadtests.plan.workload import H2, PLAIN
-from loadtests.users.http_connection import BROWSER_HEADERS, ConnectionLost, Exchange, HttpConnectionPool, Response
+from loadtests.users.http_connection import (
+    BROWSER_HEADERS,
+    ConnectionLost,
+    Exchange,
+    HttpConnectionPool,
+    Response,
+    retry_after_s,
+)
 from loadtests.users.reports import QUOTED_CHARACTERS, Report, read_as, timed
 from servers.core.wire import (
     Account,
@@ -140,9 +147,8 @@ class HttpUserSession:
             stop(len(response.body))
             if response.status not in expected:
                 text = " ".join(response.body.decode(errors="replace").split())
-                after_s = response.headers.get("retry-after", "")  # seconds, or a date (RFC 9110 section 10.2.3)
-                retry_after_s = float(after_s) if after_s.isdecimal() else 0.0
-                raise ConnectionLost(f"{method} {name}: {response.status} {text[:QUOTED_CHARACTERS]}", retry_after_s)
+                reason = f"{method} {name}: {response.status} {text[:QUOTED_CHARACTERS]}"
+                raise ConnectionLost(reason, retry_after_s(response.headers))
             yield response
 
     def _events_path(self, after: Cursor) -> str:

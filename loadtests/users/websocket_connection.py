@@ -12,12 +12,20 @@ from contextlib import suppress
 import gevent
 from gevent.lock import BoundedSemaphore
 from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
-from loadtests.users.http_connection import BROWSER_HEADERS, HTTP_1_1, RESPONSE_S, ConnectionLost, connected_socket
+from loadtests.users.http_connection import (
+    BROWSER_HEADERS,
+    HTTP_1_1,
+    RESPONSE_S,
+    ConnectionLost,
+    connected_socket,
+    retry_after_s,
+)
 from loadtests.users.reports import WEBSOCKET, Report, timed
 
 READ_BYTES = 65_536
@@ -85,9 +93,10 @@ class WebSocketConnection:
         while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
             self._process(self._read())
         self._socket.settimeout(RESPONSE_S)
-        if self._protocol.handshake_exc is not None:
+        if (refusal := self._protocol.handshake_exc) is not None:
             self._socket.close()
-            raise ConnectionLost(f"{url}: {self._protocol.handshake_exc}")
+            headers = refusal.response.headers if isinstance(refusal, InvalidStatus) else {}
+            raise ConnectionLost(f"{url}: {refusal}", retry_after_s(headers))
 
     def _read(self) -> bytes:
         try:

@@ -65,11 +65,17 @@ def test_a_websocket_that_is_silent_or_closed_is_a_lost_connection(
 
 
 def refuse_upgrade(connection: ServerConnection, _: object) -> Response:
-    return connection.respond(503, "")
+    response = connection.respond(503, "")
+    response.headers["Retry-After"] = "7"
+    return response
 
 
-@pytest.mark.parametrize(("upgrade", "reason"), [(refuse_upgrade, "503"), (None, "pusher:error")])
-def test_a_socket_that_is_refused_is_closed(upgrade: Any, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("upgrade", "reason", "retry_after_s"), [(refuse_upgrade, "503", 7.0), (None, "pusher:error", 0.0)]
+)
+def test_a_socket_that_is_refused_is_closed_and_may_be_opened_later(
+    upgrade: Any, reason: str, retry_after_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the response to the upgrade, or by the first frame of a push service that is over its limit."""
     opened: list[socket.socket] = []
 
@@ -82,8 +88,9 @@ def test_a_socket_that_is_refused_is_closed(upgrade: Any, reason: str, monkeypat
     with serve(lambda connection: connection.send(refusal), "127.0.0.1", 0, process_request=upgrade) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         service = ServiceAddress("key", "", "127.0.0.1", server.socket.getsockname()[1], tls=False)
-        with pytest.raises(ConnectionLost, match=reason):
+        with pytest.raises(ConnectionLost, match=reason) as lost:
             PusherConnection(service, lambda *_, **__: None)
+    assert lost.value.retry_after_s == retry_after_s
     assert [each.fileno() for each in opened] == [-1]
 
 

@@ -29,6 +29,7 @@ from clients.inbox import Inbox
 from loadtests import raw_websocket
 from loadtests.plan.workload import Workload
 from loadtests.pusher_adapter import PusherAdapterUser
+from loadtests.server_sent_events import ServerSentEventsUser
 from loadtests.users.generator_process import CHECK_S, GeneratorProcess
 from loadtests.users.http_connection import ConnectionLost
 from loadtests.users.locust_hooks import rank_workers
@@ -115,7 +116,7 @@ print(json.dumps(seen))
 LEAVING = """
 raw_websocket.ACKNOWLEDGED_S = 0.1
 early = [Ack(ref=3, seq=7), Page("e", 0, 1, ())]
-refusal = Refusal("unavailable", "the store is away")
+refusal = Refusal("unavailable", "the store is away", retry_after_s=2.0)
 for is_open, last in ((False, None), (True, Ack(seq=9)), (True, refusal), (True, None)):
     user = raw_websocket.RawWebsocketUser.__new__(raw_websocket.RawWebsocketUser)
     vars(user).update(report=Mock(), opened=ExitStack(), http=SimpleNamespace(connection="c"))
@@ -124,7 +125,21 @@ for is_open, last in ((False, None), (True, Ack(seq=9)), (True, refusal), (True,
     try:
         print(user.leave().seq)
     except ConnectionLost as lost:
-        print(json.dumps(str(lost)))
+        print(json.dumps(f"{lost}, {lost.retry_after_s} s"))
+"""
+
+REFUSED = """
+refusal = encode(Refusal("unavailable", "the store is away", ref=1, retry_after_s=2.0))
+socket_user = raw_websocket.RawWebsocketUser.__new__(raw_websocket.RawWebsocketUser)
+socket_user.socket = Mock(receive=Mock(side_effect=[refusal, ConnectionLost("end")]))
+socket_user.pending = {1: AsyncResult()}
+stream_user = ServerSentEventsUser.__new__(ServerSentEventsUser)
+stream_user.lines = iter(["event: refusal", f"data: {refusal.decode()}", ""])
+for user, result in (socket_user, socket_user.pending[1]), (stream_user, None):
+    try:
+        user.receive()
+    except ConnectionLost as lost:
+        print((result.exception if result else lost).retry_after_s)
 """
 
 
@@ -156,4 +171,8 @@ def test_a_user_closes_a_connection_before_another_is_opened_and_waits_for_as_lo
 
 
 def test_leaving_a_socket_needs_nothing_if_it_is_closed_and_else_its_own_response_in_time() -> None:
-    assert printed(LEAVING) == [0, 9, "the store is away", "no acknowledgement within 10 s"]
+    assert printed(LEAVING) == [0, 9, "the store is away, 2.0 s", "no acknowledgement within 10 s, 0.0 s"]
+
+
+def test_a_refusal_on_a_socket_or_a_stream_says_for_how_long_to_wait() -> None:
+    assert printed(REFUSED) == [2.0, 2.0]
