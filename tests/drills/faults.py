@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.reports.tables import write_text
 from servers.deploy.child_process import ChildFailed
 from servers.deploy.deployments import find
 from servers.transports import TRANSPORTS
@@ -64,13 +65,11 @@ async def jump(slug: str, by: str, for_s: float) -> dict[str, Any]:
     """Set the server's wall clock forward or back, and then to the right time again."""
     with TemporaryDirectory() as folder:
         offset = Path(folder) / "offset"
-        offset.write_text("0", encoding="ascii")
+        write_text(offset, "0")
 
         async def fault(_: Running) -> None:
             for seconds in (by.removesuffix(" s"), "0"):
-                replaced = offset.with_suffix(".new")
-                replaced.write_text(seconds, encoding="ascii")
-                replaced.replace(offset)
+                write_text(offset, seconds)
                 await asyncio.sleep(for_s / 2)
 
         env = {"PYTHONPATH": str(CLOCK), "CLOCK_OFFSET": str(offset)}
