@@ -103,10 +103,7 @@ def test_an_error_is_explained_with_what_to_do(error: ClientError, name: str, ad
     ("command", "advice"),
     [
         ("chat --name Ada --transport telepathy", "expected one of short_polling"),
-        *(
-            (f"{CHAT} --server '{address}'", "python -m servers raw_websocket --port 9")
-            for address in ("http://127.0.0.1:9", "http://127.0.0.1:9 ", "http://127.0.0.1:+9/")
-        ),
+        (f"{CHAT} --server 'http://127.0.0.1:+9/ '", "python -m servers raw_websocket --port 9"),
         *((f"{CHAT} --room {room}", "expected 1 to 64 letters, digits, - or _") for room in ("''", "a/b", "x" * 65)),
         *(
             (f"{CHAT} --server {address}", "expected something like http://127.0.0.1:8000")
