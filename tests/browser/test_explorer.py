@@ -17,7 +17,9 @@ from notebooks.execute import sources
 from notebooks.publish import publish
 from results import theory
 from results.explorer import REFERENCE, page
+from results.predictions import Prediction, latency_s
 from results.schema import EXPLORER_FILE
+from servers.transports import find
 from tests.support.accessibility import SMALL_TEXTS, findings
 
 pytestmark = pytest.mark.process
@@ -76,15 +78,11 @@ def figure(page: Page, slug: str, name: str) -> float:
     return float(number.replace(",", "")) * UNITS.get(unit, 1.0)
 
 
-def requests_per_s(row: dict[str, Any], rate: float, given: dict[str, Any]) -> float:
-    """Return how often a client asks while so many events a second come; 1.0 if it keeps a connection open."""
-    if row["needs_push_service"]:
-        return theory.heartbeat_requests_per_s(CONSTANTS["settings"]["lease_s"])
-    if row["reads"] == "once":
-        return 1.0
-    if row["reads"] == "poll":
-        return theory.short_polling_requests_per_s(1, given["poll"], 2 * given["delay"])
-    return theory.long_polling_requests_per_s(rate, 2 * given["delay"], given["hold"])
+def predicted(row: dict[str, Any], rate: float, given: dict[str, Any]) -> Prediction:
+    """Return what theory says of a client while so many events a second come."""
+    load = {"events_per_s": rate, "deliveries_per_s": rate, "commands": 1.0, "round_trip_s": 2 * given["delay"]}
+    pauses = {"interval_s": given["poll"], "hold_s": given["hold"], "lease_s": CONSTANTS["settings"]["lease_s"]}
+    return Prediction(transport=find(row["slug"]), **load, **pauses)
 
 
 def expected(row: dict[str, Any], given: dict[str, Any]) -> dict[str, float]:
@@ -93,27 +91,25 @@ def expected(row: dict[str, Any], given: dict[str, Any]) -> dict[str, float]:
     size, cpu_s = unit["bytes"], unit["cpu_s"]
     members, commands, talking = min(given["room"], given["users"]), given["messages"] / 60, 1 - given["idle"]
     rate = commands * members
-    busy, quiet = (requests_per_s(row, each, given) for each in (rate, 0.0))
-    if row["reads"] == "poll":
-        wait_s = theory.uniform_wait_quantile_s(share, theory.poll_wait_s(given["poll"], delay))
-    else:
-        served_s = share * members * unit["served_s"]
-        rearm_s = theory.rearm_wait_quantile_s(share, busy, 2 * delay) if row["reads"] == "held" else 0.0
-        wait_s = unit["base_s"]["p95"][1] + served_s + rearm_s
-    asked = 3600 * (talking * busy + (1 - talking) * quiet)
+    busy, quiet = (predicted(row, each, given) for each in (rate, 0.0))
+    often, rarely = ((each.reads_per_s + each.checks_per_s) or 1.0 for each in (busy, quiet))  # 1: kept open
+    p95_s = latency_s(busy.transport, share, busy.pauses, delay, push_link_delay_s=0.0)
+    if row["reads"] != "poll":
+        rearm_s = theory.rearm_wait_quantile_s(share, often, 2 * delay) if row["reads"] == "held" else 0.0
+        p95_s += unit["base_s"]["p95"][1] + share * members * unit["served_s"] + rearm_s
+    asked = 3600 * (talking * often + (1 - talking) * rarely)
     sent = 3600 * talking * commands
     is_asking = row["reads"] != "once" or row["needs_push_service"]
     copies = 1 + bool(row["needs_push_service"]) + members  # to the server, to the push service, to everybody
     longer = sent * copies * (given["text"] - CONSTANTS["text_bytes"])
     figures = {
-        "p95": theory.push_latency_s(delay) + wait_s,
+        "p95": p95_s,
         "requests": sent * (row["commands"] != "frames") + asked * is_asking,
         "bytes": size["command"] * sent + size["delivery"] * sent * members + size["asking"] * asked + longer,
-        "cores": given["users"] * (cpu_s["command"] * commands + cpu_s["delivery"] * rate + cpu_s["asking"] * busy),
+        "cores": given["users"] * (cpu_s["command"] * commands + cpu_s["delivery"] * rate + cpu_s["asking"] * often),
     }
     if row["reads"] != "once":
-        waited_s = given["poll" if row["reads"] == "poll" else "hold"] + 2 * delay
-        empty = talking * busy * theory.empty_share(rate, waited_s) + (1 - talking) * quiet
+        empty = talking * often * (busy.empty_share or 0.0) + (1 - talking) * rarely
         figures["empty %"] = 100 * 3600 * empty / asked
     return figures
 
