@@ -121,8 +121,12 @@ class PusherSubscription:
         socket = self._attempt.result()
         while (frame := await socket.receive()).event != "page":
             pass
+        try:
+            page = decode(frame.data, type=Page)
+        except (*Undecodable, TypeError) as error:  # TypeError: the data are not text
+            raise ConnectionLost(f"push service: {error}") from error
         self._backoff.reset()
-        return decode(frame.data, type=Page)
+        return page
 
     async def restart(self) -> None:
         """Close the socket, and begin to subscribe again after a pause."""

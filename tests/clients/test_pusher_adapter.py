@@ -10,6 +10,7 @@ from clients import pusher_adapter
 from clients.errors import ConnectionLost
 from clients.http_session import Options
 from clients.inbox import Inbox
+from clients.pusher_frames import Frame
 from clients.pusher_socket import PusherSubscription
 from servers.core.wire import Head, Page, Snapshot
 from tests.clients.test_inbox import page
@@ -92,6 +93,16 @@ async def test_pages_that_have_arrived_come_before_the_head_that_a_response_name
         await connection.disconnect()
     assert inbox.cursor.seq == 2
     assert http.read.await_count == 1, "only the first read: the pages came in time"
+
+
+@pytest.mark.parametrize("data", ["hello", '{"text": "hello"}', {"text": "hello"}], ids=str)
+async def test_an_event_that_only_bears_the_name_of_a_page_is_a_lost_connection(data: object) -> None:
+    subscription = PusherSubscription(Mock(options=Options()))
+    socket = Mock(receive=AsyncMock(return_value=Frame("page", data)))
+    subscription._attempt = asyncio.create_task(AsyncMock(return_value=socket)())
+    assert await subscription.ready(DEADLINE_S)
+    with pytest.raises(ConnectionLost, match="push service: "):
+        await subscription.receive()
 
 
 async def test_a_heartbeat_that_is_lost_ends_the_connection(pushed: asyncio.Queue[Page]) -> None:
