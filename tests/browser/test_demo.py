@@ -107,7 +107,11 @@ def test_the_diagram_labels_a_typing_notice_and_its_acknowledgement(open_window:
 def test_one_can_write_once_a_lane_has_joined_even_if_all_are_late(open_window: OpenWindow) -> None:
     uma = open_window("Uma")
     held: list[Route] = []
-    uma.page.route("**/web/chat.html", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    uma.page.route("**/web/chat.html", hold)
     uma.page.add_init_script(NO_PATIENCE)
     uma.page.reload()
     expect(uma.page.locator("#trouble")).to_contain_text("did not join within 15 s")
