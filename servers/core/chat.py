@@ -116,9 +116,11 @@ class Chat:
         """
         joining = self._connection(identity, room, connection)
         self._rate_limit.check(identity.user)
-        if self.settings.on_demand:  # otherwise users who are gone might count for the limits of rooms
-            await self._sweep_if_due()
-        await self._after_commit(await self._presence.join(joining, holder))
+        with self._presence.joining(joining):
+            if self.settings.on_demand:  # otherwise users who are gone might count for the limits of rooms
+                await self._sweep_if_due()
+            event = await self._presence.join(joining, holder)
+        await self._after_commit(event)
         head = await self._store.head(room)
         members, messages = await asyncio.gather(
             self._store.members(room, self.settings.snapshot_members),

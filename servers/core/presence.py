@@ -74,9 +74,14 @@ class Presence:
         holder: the socket that joins, if there is one. No earlier stream or socket holds the lease any more.
         """
         lasts_s = self._settings.lease_s + self._settings.late_s
+        return await self._extend(self._store.join, connection, holder or secrets.token_hex(8), lasts_s)
+
+    @contextmanager
+    def joining(self, connection: Connection) -> Iterator[None]:
+        """Let no sweep end an open socket of the connection while the block runs: it has not joined yet."""
         self._joining.add(connection)
         try:
-            return await self._extend(self._store.join, connection, holder or secrets.token_hex(8), lasts_s)
+            yield
         finally:
             self._joining.discard(connection)
 

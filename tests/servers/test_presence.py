@@ -125,15 +125,21 @@ async def test_a_removed_lease_ends_what_it_holds(presence: Presence, store: Sto
             await asyncio.Event().wait()
 
 
-async def test_a_sweep_does_not_end_a_socket_whose_join_is_under_way(presence: Presence, store: Store) -> None:
+@pytest.mark.parametrize("on_demand", [False, True])
+async def test_a_sweep_does_not_end_a_socket_whose_join_is_under_way(
+    store: Store, clock: FakeClock, on_demand: bool
+) -> None:
     async def join_late(lease: Lease, limits: Limits) -> Event | None:
-        await presence.sweep()
+        await chat._sweep_leases()
         return await join(lease, limits)
 
+    chat = Chat(store, Tokens("secret", clock, HOUR_S), clock, Settings(lease_s=LEASE_S, on_demand=on_demand))
     join = store.join
-    with patch.object(store, "join", join_late), presence.keep_online(WINDOW) as held:
-        await presence.join(WINDOW)
-        assert not held.ended
+    clock.advance(LEASE_S)  # on demand, a sweep is due before the join
+    with patch.object(store, "join", join_late):
+        async with chat.connected(ADA, "room", "window") as held:
+            await chat.join(ADA, "room", "window", held.holder)
+            assert not held.ended
 
 
 async def test_who_went_offline_elsewhere_is_renewed_by_a_sweep(presence: Presence, touch: AsyncMock) -> None:
