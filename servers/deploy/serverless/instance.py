@@ -53,7 +53,7 @@ class Instance:
     async def ready(self) -> bool:
         """Wait until it listens; True for the caller that started it. Raises ChildFailed."""
         async with self._booting:
-            if self._process is not None:
+            if self._process is not None or self._is_ending:
                 if not self.port:
                     raise self._failed("did not start")
                 return False

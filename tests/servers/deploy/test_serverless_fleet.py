@@ -34,9 +34,13 @@ async def test_an_instance_that_does_not_start_is_reported_without_its_stores_pa
 
 
 async def test_an_instance_that_cannot_be_created_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", AsyncMock(side_effect=OSError("no descriptors")))
-    with pytest.raises(ChildFailed, match="no descriptors"):
-        await Instance(["servers"], {}).ready()
+    create = AsyncMock(side_effect=OSError("no descriptors"))
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", create)
+    instance = Instance(["servers"], {})
+    for reason in ("no descriptors", "did not start"):
+        with pytest.raises(ChildFailed, match=reason):
+            await instance.ready()
+    create.assert_awaited_once()
 
 
 async def test_a_closed_fleet_ends_the_instance_that_is_being_created_and_starts_none(
