@@ -153,6 +153,7 @@ class RoomFeed:
             await dropped
         finally:
             self._followers.pop(push, None)
+            self._used_s = time.monotonic()
 
     def wake(self) -> None:
         """End all waiting: the server is stopping."""

@@ -48,12 +48,9 @@ async def test_a_cursor_before_the_tail_beyond_the_head_or_of_another_epoch_gets
 
 async def test_the_tail_is_bounded_once_its_events_are_pushed(store: Store) -> None:
     tail = feed(store, tail_max=8)
-    await asyncio.sleep(0.05)
-    unused_s = tail.unused_s
     for seq in range(1, 100):
         tail.offer(event(seq))
         await asyncio.sleep(0)
-    assert tail.unused_s > unused_s, "events are no use of a feed that nobody reads"
     assert tail.head == cursor(99)
     assert tail.page(cursor(99 - 17)) is None
     assert tail.page(cursor(99 - 8)) is not None
@@ -185,6 +182,20 @@ async def test_a_reader_that_is_behind_does_not_wait(store: Store) -> None:
     tail = feed(store, head=3)
     await asyncio.wait_for(tail.follow(cursor(1), lambda page: True), DEADLINE_S)
     assert await asyncio.wait_for(tail.wait(cursor(1), 60.0), DEADLINE_S)
+
+
+async def test_a_feed_is_used_by_its_readers_until_they_end_and_not_by_its_events(store: Store) -> None:
+    with patch("servers.core.room_feed.time") as clock:
+        clock.monotonic.return_value = 0.0
+        tail = feed(store)
+        following = asyncio.create_task(tail.follow(cursor(0), lambda page: False))
+        await asyncio.sleep(0)
+        for now_s, unused_s in ((100.0, 0.0), (200.0, 100.0)):
+            clock.monotonic.return_value = now_s
+            tail.offer(event(tail.head.seq + 1))
+            await asyncio.sleep(0)
+            await asyncio.wait_for(following, DEADLINE_S)
+            assert tail.unused_s == unused_s
 
 
 UNUSED = {"room_feed.PUMP_WAIT_S": 0.01}, 0
