@@ -18,8 +18,9 @@ CLOSE_OUTPUT = "sys.stdout.close(); os.close(1)"
 
 
 def python(code: str) -> ChildProcess:
-    """Run code, and go on until standard input closes."""
-    return ChildProcess([sys.executable, "-c", f"import os, sys\n{code}\nsys.stdin.read()"])
+    """Run code, and go on until standard input closes. Buffered, each `print` is one write."""
+    command = [sys.executable, "-c", f"import os, sys\n{code}\nsys.stdin.read()"]
+    return ChildProcess(command, {"PYTHONUNBUFFERED": ""})
 
 
 def test_a_port_is_taken_until_the_process_that_asked_for_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
