@@ -19,6 +19,7 @@ from loadtests.users.http_connection import ConnectionLost, HttpConnection, Http
 from loadtests.users.http_session import HttpUserSession
 from loadtests.users.pusher_connection import PusherConnection
 from servers.core.wire import Cursor, Page, ServiceAddress
+from tests.support.deadline import DEADLINE_S
 from tests.support.shortest_harness import http_server
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -50,18 +51,21 @@ def responding(*responses: Sequence[bytes]) -> Iterator[tuple[str, list[tuple[in
 
 
 @pytest.mark.parametrize(
-    ("serve_one", "reason"),
-    [(list, "timed out"), (lambda connection: connection.close(4401, "expired"), "closed with 4401 expired")],
+    ("serve_one", "within_s", "reason"),
+    [
+        (list, 0.2, "timed out"),
+        (lambda connection: connection.close(4401, "expired"), DEADLINE_S, "closed with 4401 expired"),
+    ],
 )
 def test_a_websocket_that_is_silent_or_closed_is_a_lost_connection(
-    serve_one: Callable[[ServerConnection], None], reason: str, monkeypatch: pytest.MonkeyPatch
+    serve_one: Callable[[ServerConnection], None], within_s: float, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket_connection, "RESPONSE_S", 0.2)
+    monkeypatch.setattr(websocket_connection, "RESPONSE_S", within_s)
     with serve(serve_one, "127.0.0.1", 0) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
         with pytest.raises(ConnectionLost, match=reason):
-            websocket_connection.WebSocketConnection(url, lambda *_, **__: None).receive_within(5.0)
+            websocket_connection.WebSocketConnection(url, lambda *_, **__: None).receive_within(DEADLINE_S)
 
 
 def refuse_upgrade(connection: ServerConnection, _: object) -> Response:

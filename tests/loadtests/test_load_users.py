@@ -114,10 +114,10 @@ print(json.dumps(seen))
 """
 
 LEAVING = """
-raw_websocket.ACKNOWLEDGED_S = 0.1
 early = [Ack(ref=3, seq=7), Page("e", 0, 1, ())]
 refusal = Refusal("unavailable", "the store is away", retry_after_s=2.0)
 for is_open, last in ((False, None), (True, Ack(seq=9)), (True, refusal), (True, None)):
+    raw_websocket.ACKNOWLEDGED_S = 60.0 if last else 0.1
     user = raw_websocket.RawWebsocketUser.__new__(raw_websocket.RawWebsocketUser)
     vars(user).update(report=Mock(), opened=ExitStack(), http=SimpleNamespace(connection="c"))
     frames = iter([*early, last]) if last else cycle(early)
