@@ -24,9 +24,9 @@ from servers.addresses import may_use_proxy
 from servers.core import wire
 
 Response = TypeVar("Response")
-BROKEN = (httpx.TransportError, anyio.EndOfStream, ValueError)
-"""What httpx raises for a broken connection. With httpcore 1.0.9, a write to a TLS connection raises EndOfStream, and
-the request after one that was cancelled while it opened an HTTP/2 connection raises ValueError."""
+BROKEN = (httpx.TransportError, anyio.EndOfStream, OSError, ValueError)
+"""What httpx raises for a broken connection. With httpcore 1.0.9, a broken TLS connection raises EndOfStream or an
+OSError of ssl, and the request after one that was cancelled while it opened an HTTP/2 connection raises ValueError."""
 SPEAKS_HTTP2 = find_spec("h2") is not None
 """Whether the TLS handshake offers HTTP/2: that needs the optional package h2."""
 SETTINGS_MAX = 100  # frames during a request, each of which must be acknowledged: servers send one or two

@@ -1,10 +1,12 @@
 """A chat session whose connection fails: its pauses, refusals, bounds and end. In conformance: nothing is lost."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from unittest.mock import AsyncMock, Mock, call, patch
 
+import anyio
 import httpx
 import pytest
 from msgspec.structs import replace
@@ -224,6 +226,15 @@ async def test_a_frame_that_is_none_of_the_chats_is_a_lost_connection() -> None:
         with pytest.raises(ConnectionLost, match="expected a frame of the chat"):
             await socket.receive_page()
         await socket.close()
+
+
+@pytest.mark.parametrize("error", [httpx.ReadError("reset"), anyio.EndOfStream(), ssl.SSLError("bad record")])
+async def test_whatever_breaks_an_http_connection_is_a_lost_connection(error: Exception) -> None:
+    session = HttpSession("https://chat.test", "room", QUICK)
+    broken = AsyncMock(side_effect=error)
+    with patch("httpx.AsyncHTTPTransport.handle_async_request", broken), pytest.raises(ConnectionLost):
+        await session.heartbeat()
+    await session.close()
 
 
 async def test_closing_does_not_wait_for_a_server_that_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

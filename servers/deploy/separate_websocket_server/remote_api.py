@@ -62,7 +62,7 @@ class Api:
         """Return the API's response, of any status; raises Unavailable if there is none."""
         try:
             return await self._http.request(method, target, content=content, headers=headers)
-        except (httpx.RequestError, anyio.EndOfStream) as error:  # the latter: a broken TLS connection
+        except (httpx.RequestError, anyio.EndOfStream, OSError) as error:  # the latter two: a broken TLS connection
             raise Unavailable(f"API: {type(error).__name__}: {error}; try again") from error
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ import re
 import runpy
 import shlex
 import signal
+import ssl
 import subprocess
 import sys
 import tomllib
@@ -161,7 +162,7 @@ async def test_the_separate_servers_command_serves_sockets_for_an_api_without_a_
             await deliver("hello", ada, bob)
 
 
-@pytest.mark.parametrize("error", [httpx.ReadError(""), httpx.DecodingError(""), anyio.EndOfStream()])
+@pytest.mark.parametrize("error", [httpx.ReadError(""), httpx.DecodingError(""), anyio.EndOfStream(), ssl.SSLError()])
 async def test_a_request_to_the_api_that_fails_may_be_tried_again(error: Exception) -> None:
     api = Api("http://api.test", Tokens("secret", FakeClock(), 60))
     with patch.object(api._http, "request", side_effect=error), pytest.raises(Unavailable, match="try again"):
