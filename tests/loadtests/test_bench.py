@@ -80,7 +80,7 @@ def test_what_was_measured_before_an_interruption_is_on_disk(
 ) -> None:
     monkeypatch.setattr(command, "RESULTS", tmp_path)
     monkeypatch.setattr(command, "reserved", lambda *_: nullcontext())
-    monkeypatch.setattr(growth, "measure", Mock(return_value=[growth.ROOMS.finding(10, 2.5)]))
+    monkeypatch.setattr(growth, "measure", Mock(return_value=[growth.ROOMS(10, 2.5)]))
     monkeypatch.setattr(demo_page, "measure", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         command.main(["growth", "demo_page"], quick)

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
-from loadtests.experiments.bench.findings import BenchFinding, Growth
+from loadtests.experiments.bench.findings import BenchFinding, grown
 from notebooks.analysis import headlines, wording
 from notebooks.analysis.__main__ import CHARTS, app
 from notebooks.analysis.figures import latency as latency_chart
@@ -183,8 +183,8 @@ def test_a_chart_of_growth_names_the_cost_that_grows_most_and_marks_a_preview(
 ) -> None:
     findings = [
         BenchFinding("another", "KiB", []),
-        *(Growth("rooms", "us of CPU").finding(size, value) for size, value in ((10, 10.0), (1000, largest))),
-        *(Growth("users", "KiB of memory").finding(size, 5.0) for size in (10, 1000)),
+        *(grown("rooms", "us of CPU", size, value) for size, value in ((10, 10.0), (1000, largest))),
+        *(grown("users", "KiB of memory", size, 5.0) for size in (10, 1000)),
     ]
     bench = tmp_path / "bench.json"
     bench.write_text(json.dumps({"findings": [asdict(each) for each in findings]} | quick))

@@ -68,17 +68,10 @@ class BenchFinding:
         return "met" if self.target.met_by(median(self.values)) else "missed"
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """A cost in several sizes. grows_with: what grows. cost: the unit of one figure, then what the figure counts."""
-
-    grows_with: str
-    cost: str
-
-    def finding(self, size: int, value: float) -> BenchFinding:
-        unit, _, note = self.cost.partition(" ")
-        name = f"{size:,} {self.grows_with}"
-        return BenchFinding(name, unit, [value], note=note, grows_with=self.grows_with, size=size)
+def grown(grows_with: str, cost: str, size: int, value: float) -> BenchFinding:
+    """Return a cost at one size of what grows. cost: the unit of the figure, then what the figure counts."""
+    unit, _, note = cost.partition(" ")
+    return BenchFinding(f"{size:,} {grows_with}", unit, [value], note=note, grows_with=grows_with, size=size)
 
 
 def compared(name: str, pairs: Pairs, target: Target | None, note: str) -> BenchFinding:

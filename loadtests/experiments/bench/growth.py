@@ -8,11 +8,12 @@ The logs are filled through the store, a thousand times faster than people would
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from loadtests.experiments.bench import calls
 from loadtests.experiments.bench.fan_out import ours
-from loadtests.experiments.bench.findings import BenchFinding, Growth
+from loadtests.experiments.bench.findings import BenchFinding, grown
 from loadtests.experiments.bench.idle_memory import kib_per_connection
 from loadtests.experiments.bench.measured_server import chat_server
 from loadtests.experiments.bench.sizes import BenchSizes
@@ -22,10 +23,10 @@ from servers.core.store import open_store
 from servers.core.wire import Draft, Kind, Send
 from servers.transports import find
 
-CONNECTIONS = Growth("connections", "KiB of memory for each idle WebSocket")
-MEMBERS = Growth("members of a room", "us of server CPU for each delivery on a WebSocket")
-EVENTS = Growth("events in the log of a room", "us of server CPU for joining and leaving it")
-ROOMS = Growth("rooms with a log", "us of server CPU for a message in one of them")
+CONNECTIONS = partial(grown, "connections", "KiB of memory for each idle WebSocket")
+MEMBERS = partial(grown, "members of a room", "us of server CPU for each delivery on a WebSocket")
+EVENTS = partial(grown, "events in the log of a room", "us of server CPU for joining and leaving it")
+ROOMS = partial(grown, "rooms with a log", "us of server CPU for a message in one of them")
 DELIVERIES = 20_000
 APPENDS = 512  # at once
 MICROSECONDS = 1e6
@@ -38,10 +39,10 @@ def measure(sizes: BenchSizes) -> list[BenchFinding]:
     joins = by_log(sizes.growth_events, "room".format, join, sizes.growth_calls)
     sends = by_log(sizes.growth_rooms, "room-{}".format, send, sizes.growth_calls)
     return [
-        *(CONNECTIONS.finding(count, kib_per_connection(transport, count)) for count in sizes.growth_connections),
-        *(MEMBERS.finding(count, delivery_us(count)) for count in sizes.growth_members),
-        *(EVENTS.finding(count, us) for count, us in joins),
-        *(ROOMS.finding(count, us) for count, us in sends),
+        *(CONNECTIONS(count, kib_per_connection(transport, count)) for count in sizes.growth_connections),
+        *(MEMBERS(count, delivery_us(count)) for count in sizes.growth_members),
+        *(EVENTS(count, us) for count, us in joins),
+        *(ROOMS(count, us) for count, us in sends),
     ]
 
 
