@@ -1,6 +1,6 @@
 """The rows of which samples consist: actions, deliveries, events, sessions and requests.
 
-Every float field of a row is a moment, in seconds of the monotonic clock that all processes of a machine share. Pure.
+A field that ends in `_s` is a moment, in seconds of the monotonic clock that all processes of a machine share. Pure.
 """
 
 from typing import NamedTuple
