@@ -80,7 +80,7 @@ TIMELINE = _TABLES["timeline"]
 """Table `timeline`: the first user's connection on each transport and host; for polling, the requests."""
 
 VICTIMS = _TABLES["victims"]
-"""Columns of kills: how many of them were those of each process."""
+"""Columns of kills: how often each process was killed."""
 
 DRILLS = {"kills": _TABLES["kills"] + VICTIMS, **{name: _TABLES[name] for name in ("fuzz", "soak", "faults")}}
 """The tables of drills.json; each row has the commit that was tested, and when its step was over."""
