@@ -24,6 +24,7 @@ from servers.deploy.child_process import ChildProcess, free_port, python_module
 from servers.deploy.deployments import DEPLOYMENTS
 from servers.deploy.serverless.__main__ import main as host
 from servers.deploy.serverless.profiles import PROFILES
+from servers.links import FOLDER_VARIABLE
 from servers.pusher_service.__main__ import main as push_service
 from servers.serving import is_worth_logging
 from servers.standard_streams import print_ready
@@ -111,6 +112,9 @@ async def test_a_lost_connection_leaves_no_timer_that_refers_to_it() -> None:
     assert kept() is None
 
 
+UNSET = {"CHAT_SECRET": None, FOLDER_VARIABLE: None}  # other tests may have set the folder of the certificates
+
+
 def refused(arguments: list[str], main: Callable[..., None] | None = None, /, **env: str) -> str:
     """Run a command, the servers' by default, that must fail and start no process; return its errors on one line."""
     program = app
@@ -119,7 +123,7 @@ def refused(arguments: list[str], main: Callable[..., None] | None = None, /, **
         program.command()(main)
     starting = patch("subprocess.Popen", side_effect=AssertionError("starts a process"))
     with starting, patch("signal.signal"):  # the handlers stay those of the test run
-        done = CliRunner().invoke(program, arguments, env={"CHAT_SECRET": None, **env, "COLUMNS": "200"})
+        done = CliRunner().invoke(program, arguments, env={**UNSET, **env, "COLUMNS": "200"})
     assert (done.exit_code, type(done.exception)) == (2, SystemExit), done
     return " ".join(done.stderr.split())
 
