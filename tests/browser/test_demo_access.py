@@ -140,4 +140,5 @@ def test_the_explorer_is_served_beside_the_demo(browser: Browser, demo: str) -> 
     page = browser.new_page()
     page.goto(f"{demo}/explore.html#preset=team")
     page.locator("#reveal").click()
+    expect(page.locator("#answer-choice")).to_be_visible()
     expect(page.locator("#answer-choice")).to_have_text(re.compile("."))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed
 
-from servers.shortest.processes import DEADLINE_S
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import silent_socket
 
 

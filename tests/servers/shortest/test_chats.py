@@ -17,8 +17,9 @@ from websockets.exceptions import ConnectionClosed
 
 from servers.deploy.child_process import ChildProcess, python_module
 from servers.shortest.compare import CLIENT_AS_WRITTEN, CLIENT_CORRECTED, SERVER_AS_WRITTEN, SERVER_CORRECTED
-from servers.shortest.processes import DEADLINE_S, JAVASCRIPT, line_of, node, running
+from servers.shortest.processes import JAVASCRIPT, line_of, node, running
 from tests.support.browser import patient_browser
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import silent_socket
 from tests.support.pusher_harness import Json
 from tests.support.pusher_process import push_service, service_settings
