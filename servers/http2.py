@@ -64,7 +64,6 @@ class StreamFlow:
         unsent = self.unsent_bytes
         if unsent >= unsent_before:
             self._reset()
-            self.wake()
         elif unsent:
             self._stall_timer = asyncio.get_running_loop().call_later(self._stall_s, self.watch_stall, unsent)
 
@@ -94,6 +93,7 @@ class StreamFlow:
     def _reset(self) -> None:
         self._cycle.abort_stream()
         self._cycle.message_event.set()
+        self.leave()
 
     def _stop_watching(self) -> None:
         if self._stall_timer is not None:
