@@ -192,13 +192,14 @@ class ChatUser(User):
         """Repeat a request until it is acknowledged, or until there are no attempts left."""
         sent_s = perf_counter()
         backoff = Backoff(RETRY_S, 2 * RETRY_S, self.random)
-        for _ in range(self.attempts):
+        for attempt in range(self.attempts):
             try:
                 seq = request()
             except ConnectionLost as lost:
                 self.process.samples.send_retries += 1
                 self._note_trouble(kind, lost)
-                gevent.sleep(max(backoff.next_s(), lost.retry_after_s))
+                if attempt + 1 < self.attempts:
+                    gevent.sleep(max(backoff.next_s(), lost.retry_after_s))
             else:
                 place = (self.room_number, seq, self.number, KINDS.index(kind))
                 self.recorder.acknowledged(Sent(*place, due_s, sent_s, perf_counter()))

@@ -159,10 +159,10 @@ def rank_workers(runner: MasterRunner, options: dict[str, Any]) -> None:
 
 
 def check_command_line(environment: Environment) -> None:
-    """Exit with a message if a test that starts by itself has wrong options; a web page lets people correct them."""
+    """Exit with a message if the options are wrong, unless a web page is to ask for the host: it lets correct them."""
     options = vars(environment.parsed_options)
-    begins = options["headless"] or options["autostart"] or environment.host
-    if begins and (problem := start_problem(environment, environment.host, options)):
+    is_complete = options["headless"] or options["autostart"] or environment.host
+    if is_complete and (problem := start_problem(environment, environment.host, options)):
         if isinstance(environment.runner, MasterRunner):
             dismiss_workers(environment.runner, options["processes"] or 0)
         sys.exit(f"locust: error: {problem}")
