@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -29,6 +30,10 @@ LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 """Below the ephemeral ports, which start at 32,768 on Linux: no other connection takes one."""
 
+MARKS_MAX = 100
+_marks: deque[int] = deque()
+"""Descriptors of the sockets that mark ports of this process, the oldest first: a process may have few descriptors."""
+
 OnTick = Callable[[], None]  # called several times a second while something is awaited
 
 
@@ -39,14 +44,16 @@ class ChildFailed(RuntimeError):
 def free_port() -> int:
     """Return a port that nobody listens on, for a server that binds it a moment later, and again after each restart.
 
-    No other call returns it until this process has ended, on the whole machine: a UDP socket of the same number, which
-    stays open as long, marks it as taken. Raises OSError if no port is free.
+    No other call on the whole machine returns it until this process has ended, or has asked for `MARKS_MAX` more: an
+    open UDP socket of the same number marks it as taken. Raises OSError if no port is free.
     """
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket(type=socket.SOCK_DGRAM) as mark, suppress(OSError):
             mark.bind((LOOPBACK, port))
             socket.create_server((LOOPBACK, port)).close()
-            mark.detach()
+            _marks.append(mark.detach())
+            if len(_marks) > MARKS_MAX:
+                os.close(_marks.popleft())
             return port
     raise OSError(f"all ports from {PORTS[0]} to {PORTS[-1]} are in use")
 

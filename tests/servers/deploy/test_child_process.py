@@ -1,6 +1,7 @@
 """Child processes have ports of their own, and nothing that they print holds up their parent."""
 
 import sys
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,17 @@ def test_a_port_is_taken_until_the_process_that_asked_for_it_has_ended(monkeypat
         with pytest.raises(OSError, match=f"{port} are in use"):
             free_port()
     assert free_port() == port
+
+
+def test_only_the_latest_ports_of_a_process_stay_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "MARKS_MAX", 1)
+    monkeypatch.setattr(child_process, "_marks", deque())
+    first, second = free_port(), free_port()
+    monkeypatch.setattr(child_process, "PORTS", [second])
+    with pytest.raises(OSError, match=f"{second} are in use"):
+        free_port()
+    monkeypatch.setattr(child_process, "PORTS", [first])
+    assert free_port() == first
 
 
 @pytest.mark.parametrize(
