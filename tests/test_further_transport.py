@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadline import DEADLINE_S
 from tests.support.loadtest_run import cells_below
 
 pytestmark = pytest.mark.process
@@ -71,7 +72,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Copied:
 def run(copied: Copied, module: str, *options: str) -> str:
     """Run a module of the copied tree, and return what it printed; fails with its output."""
     command = [sys.executable, "-m", module, *options]
-    done = subprocess.run(command, check=False, cwd=copied[0], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, check=False, cwd=copied[0], capture_output=True, text=True, timeout=4 * DEADLINE_S)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

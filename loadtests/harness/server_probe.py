@@ -25,7 +25,7 @@ from loadtests.plan.workload import HOLD_S, LEASE_S
 from servers.deploy.child_process import OnTick, python_module
 from servers.stats import RESPONSE_S, read_stats
 
-READY_S = 20.0
+READY_S = 60.0
 COUNTED_BY_SERVERS = (
     "requests_send",
     "requests_receive",

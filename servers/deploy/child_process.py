@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 
 from servers.addresses import without_passwords
 
-READY_S = 30.0
+READY_S = 60.0
 STOP_S = 10.0
 TICK_S = 0.25
 LINE_BYTES_MAX = 64 * 1024

@@ -8,7 +8,7 @@ from pathlib import Path
 from servers.deploy.child_process import ChildFailed, ChildProcess
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 def node(script: str, *arguments: str) -> list[str]:

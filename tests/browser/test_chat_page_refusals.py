@@ -144,7 +144,7 @@ def test_a_page_names_the_connection_that_its_policy_forbids(browser: Browser) -
 
 @pytest.mark.parametrize("transport", ["long_polling", pytest.param("server_sent_events", marks=pytest.mark.drill)])
 def test_no_tab_sends_while_six_tabs_hold_all_connections_to_the_server(browser: Browser, transport: str) -> None:
-    with page_server(transport, "--hold", "60") as server, browser.new_context() as context:
+    with page_server(transport, "--hold", "600") as server, browser.new_context() as context:
         tabs = [context.new_page() for _ in range(7)]
         for tab in tabs:
             tab.goto(server.address)  # before the first join: loading a page takes a connection, too

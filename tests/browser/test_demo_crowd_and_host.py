@@ -29,15 +29,17 @@ def reset_between_requests(window: Window, slugs: Collection[str]) -> dict[str, 
     def sent() -> dict[str, int]:
         return {slug: len(window.requests_to(slug)) for slug in slugs}
 
+    before: dict[str, int] = {}
+
     def was_quiet() -> bool:
-        before = sent()
+        before.update(sent())
         window.page.wait_for_timeout(500)
         with window.page.expect_response("**/control"):
             window.press("Reset counters")
         return sent() == before
 
     until(window.page, was_quiet)
-    return sent()
+    return before
 
 
 def test_counters_agree_with_the_browsers_requests(open_window: OpenWindow) -> None:

@@ -104,7 +104,7 @@ async def test_a_message_sent_over_a_broken_connection_arrives_once(server: Rela
 
 
 async def test_a_client_notices_that_nothing_is_passed_on_and_loses_no_message(server: RelayableServer) -> None:
-    async with server.relayed(replace(OPTIONS, response_s=1.0)) as (ada, bob, relays):
+    async with server.relayed(replace(OPTIONS, response_s=5.0)) as (ada, bob, relays):
         for relay in relays:
             relay.delay_s = 3600.0  # whatever is on its way now does not arrive
         sending = asyncio.ensure_future(bob.send("from Bob"))

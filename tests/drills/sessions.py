@@ -14,11 +14,11 @@ from websockets.sync.client import ClientConnection
 
 from servers.core.wire import Join, encode
 from tests.drills.inputs import BEARER, CONNECTIONS, CONTROL, ROOMS, Frame, Input, Request
+from tests.support.deadline import DEADLINE_S
 from tests.support.guest import bare_socket, receive
 from tests.support.pusher_harness import signed_subscription
 from tests.support.pusher_process import open_connection
 
-RESPONSE_S = 10.0
 INTERNAL_ERROR = 1011  # RFC 6455 section 7.4.1: what a socket closes with when its handler raises
 PLACEHOLDER = re.compile(rb"@(\w+)@")
 
@@ -41,7 +41,7 @@ class Session:
         self.address = address
         host = urlsplit(address).netloc
         self.known: dict[str, str] = {"origin": address, "host": host}
-        self.http = HTTPConnection(host, timeout=RESPONSE_S)
+        self.http = HTTPConnection(host, timeout=DEADLINE_S)
         self.socket: ClientConnection | None = None
         self.opened = ExitStack()
 
@@ -88,7 +88,7 @@ class Session:
 
     def send_bytes(self, data: bytes) -> int:
         """Send bytes and the end of the stream; return the status of the response, 400 if the server only closes."""
-        with socket.create_connection((self.http.host, self.http.port), RESPONSE_S) as raw:
+        with socket.create_connection((self.http.host, self.http.port), DEADLINE_S) as raw:
             try:
                 raw.sendall(self.fill(data))
                 raw.shutdown(socket.SHUT_WR)

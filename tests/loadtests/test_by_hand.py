@@ -87,7 +87,7 @@ def by_hand(*arguments: str, module: str = "locust", file: Path = LOCUST_FILE) -
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=DEADLINE_S,
+        timeout=4 * DEADLINE_S,
     )
 
 

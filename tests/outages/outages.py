@@ -14,6 +14,7 @@ from servers.deploy.deployments import DEPLOYMENTS, Deployment, find
 from servers.deploy.relay import Relay
 from tests.outages.outcome import Outcome, outcome_of
 from tests.outages.people import Size, crowd
+from tests.support.guest import until_logins_are_answered
 from tests.support.pusher_process import push_service, service_settings
 
 OUTAGE_S = 5.0
@@ -137,6 +138,7 @@ async def run_outage(outage: Outage, size: Size) -> Outcome:
             env = service_settings(link.address)
         command = ["servers", "deploy", outage.deployment.name, "--port", "0"]
         deployed = Deployed(stack.enter_context(started(command, env=env)), link)
+        await until_logins_are_answered(deployed.running.address)
         joining = crowd(outage.deployment.transport, deployed.running.address, size)
         joined = await stack.enter_async_context(joining)
         return await outcome_of(joined, lambda: outage.failure(deployed), size)

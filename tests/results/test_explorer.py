@@ -20,6 +20,7 @@ from results.costs.metering import Activity
 from results.costs.plans import Bill, load_prices
 from results.explorer import REFERENCE, WEB, constants, page
 from results.schema import CELLS_FILE, EXPLORER_FILE, KINDS_FILE, MANIFEST
+from tests.support.deadline import DEADLINE_S
 
 COMMITTED = (REFERENCE / EXPLORER_FILE).read_text(encoding="utf-8")
 CONSTANTS: dict[str, Any] = json.loads(COMMITTED)
@@ -51,7 +52,7 @@ def in_node(module: str, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any
     """Return what functions of a module of the page return; the file system needs no server."""
     given = json.dumps([(WEB / "explore" / module).as_uri(), calls])
     command = ["node", "--input-type=module", "--eval", RUN]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=True, timeout=DEADLINE_S)
     found: list[Any] = json.loads(done.stdout)
     return found
 

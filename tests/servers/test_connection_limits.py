@@ -115,8 +115,8 @@ async def test_a_connection_without_a_request_ends_after_the_keep_alive_time() -
 
 
 async def test_a_request_in_progress_outlasts_every_limit() -> None:
-    async with listening(keep_alive_s=SHORT_S, head_s=SHORT_S, body_s=SHORT_S, stall_s=SHORT_S) as listener:
-        asyncio.get_running_loop().call_later(6 * SHORT_S, listener.release.set)
+    async with listening(keep_alive_s=1.0, head_s=SHORT_S, body_s=SHORT_S, stall_s=SHORT_S) as listener:
+        asyncio.get_running_loop().call_later(1.5, listener.release.set)
         response = await listener.response_to(POST + b"Content-Length: 4\r\n\r\nbody")  # until it is idle for too long
         assert response.startswith(b"HTTP/1.1 200 ") and response.endswith(b"released")
 

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NamedTuple
 
-import httpx
 import pytest
 
-from servers.deploy.child_process import READY_S, started
+from servers.deploy.child_process import started
 from servers.deploy.relay import Relay
 from servers.transports import TRANSPORTS
 from tests.support.bad_heads import MALFORMED, TOO_LONG
 from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
+from tests.support.guest import until_logins_are_answered
 from tests.support.listener import UPGRADE
 from tests.support.nginx import balancer
 from tests.support.pusher_process import ENV
@@ -121,9 +121,7 @@ async def ports_of(name: str, engines: Engines) -> AsyncIterator[dict[str, int]]
     env = ENV if name == "push service" else {"CHAT_SECRET": "secret"}
     async with AsyncExitStack() as stack:
         address = stack.enter_context(started(command, env)).address
-        async with asyncio.timeout(2 * READY_S), httpx.AsyncClient(trust_env=False, timeout=READY_S) as http:
-            while (await http.post(f"{address}/login")).status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                pass  # a function starts with its first request, however long that takes
+        await until_logins_are_answered(address)
         addresses = {name: address}
         if name == "raw_websocket":
             addresses["nginx"] = stack.enter_context(balancer(name, [address]))

@@ -6,6 +6,7 @@ import pytest
 
 from servers.core.errors import Unavailable
 from servers.core.supervised_retry import supervised_retry
+from tests.support.deadline import DEADLINE_S
 
 
 @pytest.mark.parametrize(("error", "is_logged"), [(Unavailable("gone"), False), (RuntimeError("a mistake"), True)])
@@ -20,7 +21,7 @@ async def test_a_task_goes_on_after_errors(error: Exception, is_logged: bool, ca
         await asyncio.Future()
 
     task = asyncio.create_task(supervised_retry(attempt, 0, Unavailable))
-    await asyncio.wait_for(again.wait(), 5)
+    await asyncio.wait_for(again.wait(), DEADLINE_S)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):  # who owns it can end it
         await task

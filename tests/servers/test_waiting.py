@@ -18,7 +18,7 @@ from tests.support.pusher_process import open_connection, receive_event, send
 
 pytestmark = pytest.mark.process
 HOLD_S = 0.3
-LONG_HOLD = ("--hold", str(DEADLINE_S))
+LONG_HOLD = ("--hold", str(10 * DEADLINE_S))
 LONG_LEASE = ("--lease", str(2 * DEADLINE_S))
 
 
@@ -76,7 +76,7 @@ def test_a_long_poll_is_answered_with_all_that_there_is_or_when_its_time_is_over
 
 def test_an_idle_socket_gets_an_empty_page_per_ping_interval_and_one_that_never_joins_is_closed() -> None:
     with (
-        serving("raw_websocket", "--ping", "0.1", "--log-in", "0.3") as ada,
+        serving("raw_websocket", "--ping", "0.1", "--log-in", "3") as ada,
         bare_socket(str(ada.http.base_url), ada.room) as silent,
         ada.socket() as idle,
     ):

@@ -1,5 +1,6 @@
 """A user of plain HTTP and bare sockets, for what no client of ours would do: `with guest(address) as ada`."""
 
+import asyncio
 import json
 import secrets
 import socket
@@ -123,3 +124,10 @@ def until(found: Callable[[], Value]) -> Value:
             return value
         assert time.monotonic() < deadline_s, f"not found within {DEADLINE_S:g} s"
         time.sleep(0.01)
+
+
+async def until_logins_are_answered(address: str) -> None:
+    """Wait for the first log-in: a function starts with its first request, however long that takes."""
+    async with asyncio.timeout(2 * DEADLINE_S), httpx.AsyncClient(trust_env=False, timeout=DEADLINE_S) as http:
+        while (await http.post(f"{address}/login")).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            pass

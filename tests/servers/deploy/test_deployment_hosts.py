@@ -36,7 +36,7 @@ from tests.support.chat_harness import ChatHarness, deliver
 from tests.support.clock import FakeClock
 from tests.support.deadline import DEADLINE_S
 from tests.support.engines import Engines
-from tests.support.guest import until
+from tests.support.guest import until, until_logins_are_answered
 from tests.support.pusher_process import push_service, service_settings
 
 pytestmark = pytest.mark.process
@@ -205,6 +205,7 @@ async def test_a_new_version_replaces_our_processes_and_not_the_vendors() -> Non
 
 async def test_connections_outlive_a_killed_api_and_pass_on_the_refusals_of_its_successor() -> None:
     with started(["servers", "deploy", "separate-websocket-server", "--port", "0"]) as running:
+        await until_logins_are_answered(running.address)
         async with ChatHarness(find("raw_websocket"), running.address).joined("Ada", "Bob") as (ada, bob):
             os.kill(running.facts["pids"]["api"], signal.SIGKILL)
             await deliver("while the API comes back", ada, bob)

@@ -42,7 +42,7 @@ def addresses(servers: Sequence[ChildProcess]) -> list[str]:
 def servers() -> Iterator[dict[str, ChildProcess]]:
     """Run one server of each transport that needs no push service, and one that holds polls for a minute."""
     given = {row.slug: (row, "--ping", "20") for row in TRANSPORTS if not row.needs_push_service}
-    given["patient"] = (find("long_polling"), "--hold", "60")
+    given["patient"] = (find("long_polling"), "--hold", "600")
     with ExitStack() as stack:
         yield {name: stack.enter_context(serving(*arguments)) for name, arguments in given.items()}
 

@@ -26,7 +26,7 @@ from tests.support.listener import UPGRADE, Listener
 from tests.support.serverless_host import CLASSIC, FLUID, bill, function, longer_than, until
 
 pytestmark = pytest.mark.process
-LIMIT_S = 1.0
+LIMIT_S = 3.0
 WAIT_S = 0.2
 
 
