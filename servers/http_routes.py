@@ -81,7 +81,8 @@ class DirectRouter:
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app
-        self._router = Router(routes, default=app)
+        reads = [route for route in routes if not isinstance(route, Route) or "GET" in (route.methods or ("GET",))]
+        self._router = Router(reads, default=app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         is_read = scope["type"] == "websocket" or scope.get("method") == "GET"

@@ -137,6 +137,14 @@ async def test_who_goes_offline_receives_no_more_though_it_cannot_be_published(s
     ended.assert_awaited_once_with("lobby.ada")
 
 
+@patch.dict(os.environ, ENV)
+async def test_a_get_of_a_route_that_takes_posts_only_is_not_found(store: Store, clock: FakeClock) -> None:
+    chat = Chat(store, Tokens("secret", clock, lifetime_s=60.0), clock, Settings())
+    transport = httpx.ASGITransport(create_app(chat, chat.settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        assert (await http.get("/pusher/auth")).status_code == 404
+
+
 async def test_clients_read_over_http_while_the_push_service_is_down() -> None:
     with push_service() as service:
         env = service_settings(service.address)
