@@ -91,6 +91,12 @@ async def test_a_redis_user_without_a_needed_command_is_refused_by_its_name(engi
         assert await log(store, "") == []
 
 
+async def test_a_redis_without_config_is_accepted() -> None:
+    with engine_folder() as folder, redis_server(folder, more=["--rename-command", "CONFIG", ""]) as engine:
+        async with opened(engine.url, 1) as (store,):
+            assert await log(store, "") == []
+
+
 @pytest.fixture(scope="module")
 def authority() -> Iterator[Path]:
     """A folder with a certificate and its key for loopback, and the authority that signed it; only owners read keys."""

@@ -16,7 +16,7 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from servers.core.stores.faults import Faults
 from servers.core.stores.refusals import CODES, Declined
@@ -88,9 +88,9 @@ class RedisScript:
         """Warn if this Redis may lose acknowledged events, if this user may read that. Raises Unavailable."""
         wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
         async with self._in_time():
-            with suppress(NoPermissionError):
-                actual = await self._redis.config_get(*wanted)
+            with suppress(ResponseError):  # no permission, or no such command, as at rented ones
                 for name, value in wanted.items():
+                    actual = await self._redis.config_get(name)  # before version 7, it takes one name
                     if actual.get(name) != value:
                         log.warning("store: Redis has %s %s; only %s keeps every event", name, actual.get(name), value)
             try:
