@@ -135,6 +135,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "workers on the embedded store": (["short_polling", "--workers", "2"], {}, ["one process"]),
     "a file without a scheme": (["short_polling", "--store", "chat.db"], {}, ["store"]),
     "a database in words": (["short_polling", "--store", "redis://h/x"], {"CHAT_SECRET": "s"}, ["host:port/database"]),
+    "a password with a sharp": (["short_polling", "--store", "redis://a:p#w@h"], {"CHAT_SECRET": "s"}, ["host:port"]),
     "a folder that is missing": (["short_polling", "--store", "sqlite:///no/such/folder/chat.db"], {}, ["store"]),
     "a negative lease": (["short_polling", "--lease", "-1"], {}, ["--lease"]),
     "a negative hold": (["short_polling", "--hold", "-1"], {}, ["--hold"]),

@@ -45,7 +45,10 @@ async def open_url(url: str) -> "RedisStreamsStore":
     has_tls_options = parts.scheme == "rediss" and all(name.startswith("ssl_") for name in options)
     database = parts.path.strip("/") or "0"  # the driver would read any other text as 0
     has_numbers = kept.isdecimal() and int(kept) > 0 and database.isdecimal()
-    if not parts.hostname or not has_numbers or (options and not has_tls_options):
+    has_address = False
+    with suppress(ValueError):  # whose message quotes what is no port, which may be a part of the password
+        has_address = bool(parts.hostname) and parts.port != 0
+    if not has_address or not has_numbers or (options and not has_tls_options):
         expected = "redis://host:port/database, with ?kept= a number above 0, or rediss:// with ?ssl_...= as well"
         raise ValueError(f"store: expected {expected}, got {without_passwords(url)!r}")
     store = RedisStreamsStore(parts._replace(query=urlencode(options)).geturl(), int(kept))
