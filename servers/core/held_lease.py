@@ -29,7 +29,8 @@ class HeldLease:
         self.ended = True
         now_s = asyncio.get_running_loop().time()
         for block, grace_s in self.blocks.items():
-            block.reschedule(now_s + grace_s)
+            if not block.expired():
+                block.reschedule(now_s + grace_s)
 
     def required(self, token_left_s: float, grace_s: float = 0.0) -> "Required":
         """Return a context: its waiting block raises NotJoined if the lease ends, Unauthenticated if the token does.

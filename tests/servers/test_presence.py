@@ -313,3 +313,17 @@ async def test_the_end_of_a_lease_ends_every_wait_and_nothing_else() -> None:
     with pytest.raises(TimeoutError):
         async with HeldLease().required(LONG_S):
             raise TimeoutError  # of the block itself
+
+
+async def test_a_lease_can_end_in_the_turn_in_which_the_token_expires() -> None:
+    held, ended = HeldLease(), asyncio.Event()
+
+    def end() -> None:
+        held.end()
+        ended.set()
+
+    with pytest.raises(NotJoined):
+        async with held.required(0.0):
+            asyncio.get_running_loop().call_soon(end)
+            await asyncio.Event().wait()
+    assert ended.is_set()
